@@ -1,0 +1,1 @@
+//! A typed client with deadlines and retries.

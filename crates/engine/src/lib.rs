@@ -1,0 +1,1 @@
+//! The fusion applied to the domain: one function defines every answer.

@@ -1,0 +1,1 @@
+//! The report log and the state log as append-only segment files.

@@ -1,0 +1,1 @@
+//! Following a log that another process writes, over gRPC, and serving one.

@@ -1,0 +1,3 @@
+//! x
+/// x
+#[derive(Debug)] pub struct MemoryLog;

@@ -1,0 +1,1 @@
+//! sled opened, synced, checksummed and verified the one right way.

@@ -1,0 +1,1 @@
+//! Takes reports and registry changes, checks them, and acknowledges what is durable.

@@ -1,0 +1,1 @@
+//! Follows both logs and answers.

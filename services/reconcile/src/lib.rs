@@ -1,0 +1,1 @@
+//! Follows the report log, folds the evidence and appends changed states to the state log.

@@ -1,0 +1,1 @@
+//! The system seen from outside: harness, scenario, order, crash, apart, clients, tidy.
