@@ -50,7 +50,11 @@ impl Timestamp {
     /// This moment and so many microseconds, held at [`Timestamp::MIN`] and [`Timestamp::MAX`].
     #[must_use]
     pub fn plus_micros(self, micros: i64) -> Self {
-        Self(self.0.saturating_add(micros).clamp(Self::MIN.0, Self::MAX.0))
+        Self(
+            self.0
+                .saturating_add(micros)
+                .clamp(Self::MIN.0, Self::MAX.0),
+        )
     }
 
     /// The hour that this moment lies in.
@@ -94,7 +98,11 @@ impl Slot {
     /// Where the hour begins.
     #[must_use]
     pub fn start(self) -> Timestamp {
-        Timestamp(self.0.saturating_mul(HOUR_US).clamp(Timestamp::MIN.0, Timestamp::MAX.0))
+        Timestamp(
+            self.0
+                .saturating_mul(HOUR_US)
+                .clamp(Timestamp::MIN.0, Timestamp::MAX.0),
+        )
     }
 
     /// Days from an earlier slot to this one; 0 if it is not earlier.
