@@ -1,7 +1,7 @@
 //! The log contract: append a batch and learn its positions, follow from a
 //! position, know the end. Everything that Ascertain knows passes through a log
 //! of this shape; memory, segment files, another process over gRPC and (later)
-//! JetStream stand behind it, and all pass [`conformance`].
+//! JetStream stand behind it, and all pass the suite in `conformance`.
 //!
 //! ```text
 //!  partition 0   1 2 3 4 5 6 ·          dense sequences from 1
@@ -15,12 +15,23 @@
 //! record is the running maximum of `recorded_at` along its partition, so that
 //! what was known at a time is always a prefix.
 
+mod clock;
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod follow;
 mod memory;
+mod place;
 mod position;
+mod resume;
 
+pub use clock::{Clock, now, system_clock};
+pub use follow::{
+    FOLLOW_BATCH_BYTES, FOLLOW_BATCH_RECORDS, HEARTBEAT, Positional, follow_positions,
+};
 pub use memory::MemoryLog;
+pub use place::{MAX_BATCH_BYTES, MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, place};
 pub use position::{Chain, Incarnation, PartitionId, Position, Sequence};
+pub use resume::follow_forever;
 
 use ascertain_domain::time::Timestamp;
 use async_trait::async_trait;
@@ -67,6 +78,14 @@ pub struct Record {
     pub content: Bytes,
 }
 
+impl Record {
+    /// Bytes of body and content.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.body.len() + self.content.len()
+    }
+}
+
 /// The end of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct End {
@@ -76,6 +95,15 @@ pub struct End {
     pub known_at: Option<Timestamp>,
     /// The chain value of that record; [`Chain::START`] when empty.
     pub chain: Chain,
+}
+
+impl End {
+    /// The end of a partition that holds nothing.
+    pub const EMPTY: Self = Self {
+        last_sequence: Sequence::ZERO,
+        known_at: None,
+        chain: Chain::START,
+    };
 }
 
 /// Why an append failed, and whether it may have happened all the same.
@@ -94,12 +122,13 @@ pub enum AppendError {
     /// It surely did not happen: no such partition.
     #[error("there is no partition {0}")]
     NoSuchPartition(PartitionId),
-    /// It surely did not happen: a record is larger than the log takes.
-    #[error("a record of {bytes} bytes is above the limit of {limit}")]
+    /// It surely did not happen: a record or the whole batch is larger than the
+    /// log takes.
+    #[error("{bytes} bytes at once are above the log's limit of {limit}")]
     TooLarge {
-        /// Its size.
+        /// The size of the record or batch, bytes.
         bytes: usize,
-        /// The limit.
+        /// The limit, bytes.
         limit: usize,
     },
     /// It surely did not happen: the log takes nothing now (no space, closed, read-only).

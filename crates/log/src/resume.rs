@@ -1,0 +1,95 @@
+//! Following for ever: again from the last record seen, whenever the log could
+//! not be reached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+
+use crate::{Follow, FollowError, Incarnation, LogReader, PartitionId, Record, Sequence};
+
+/// The first wait before following again; it doubles up to [`LONGEST_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+/// The longest wait before following again.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+struct Resuming {
+    reader: Arc<dyn LogReader>,
+    partition: PartitionId,
+    after: Sequence,
+    incarnation: Option<Incarnation>,
+    inner: Option<Follow>,
+    wait: Duration,
+}
+
+/// Follows a partition as [`LogReader::follow`] does, but starts again from the
+/// last record seen whenever the log is [`FollowError::Unavailable`], waiting 50 ms
+/// to 5 s between attempts. Every other error is passed on and ends the stream.
+///
+/// A follower without an incarnation takes that of the log it first reaches, so
+/// that a log remade in between is noticed. While the log cannot be reached the
+/// stream is silent: no heartbeat says that nothing new is there.
+pub fn follow_forever(
+    reader: Arc<dyn LogReader>,
+    partition: PartitionId,
+    after: Sequence,
+    incarnation: Option<Incarnation>,
+) -> Follow {
+    let start = Resuming {
+        reader,
+        partition,
+        after,
+        incarnation,
+        inner: None,
+        wait: FIRST_WAIT,
+    };
+    stream::try_unfold(start, |mut follower| async move {
+        let batch = follower.next().await?;
+        Ok(Some((batch, follower)))
+    })
+    .boxed()
+}
+
+impl Resuming {
+    async fn next(&mut self) -> Result<Vec<Record>, FollowError> {
+        loop {
+            match self.attempt().await {
+                Err(FollowError::Unavailable(reason)) => {
+                    self.inner = None;
+                    tracing::warn!(
+                        partition = self.partition.0,
+                        after = self.after.0,
+                        reason,
+                        wait_ms = self.wait.as_millis(),
+                        "the log cannot be followed now; it is tried again"
+                    );
+                    tokio::time::sleep(self.wait).await;
+                    self.wait = (self.wait * 2).min(LONGEST_WAIT);
+                }
+                Err(error) => return Err(error),
+                Ok(batch) => {
+                    self.wait = FIRST_WAIT;
+                    if let Some(last) = batch.last() {
+                        self.after = last.position.sequence;
+                    }
+                    return Ok(batch);
+                }
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Vec<Record>, FollowError> {
+        let incarnation = match self.incarnation {
+            Some(known) => known,
+            None => *self.incarnation.insert(self.reader.incarnation().await?),
+        };
+        let inner = self.inner.get_or_insert_with(|| {
+            self.reader
+                .follow(self.partition, self.after, Some(incarnation))
+        });
+        inner
+            .next()
+            .await
+            .unwrap_or_else(|| Err(FollowError::Unavailable("the stream ended".to_owned())))
+    }
+}
