@@ -1,1 +1,19 @@
-//! The mathematics of the fusion on plain numbers: no IO, no async, no clock, no randomness.
+//! The mathematics of the fusion on plain numbers.
+//!
+//! A place is in one of K outcomes: its sides, then contested, mixed, vacated and
+//! other ([`outcomes`]). Control changes in continuous time ([`dynamics`]). A
+//! claim is a soft set of outcomes, seen through what its source says when each
+//! outcome is so ([`tables`]). Repeats and crowds weigh less ([`dependence`]). A
+//! [`filter`] folds the claims, slot by slot, and carries beside the answer what
+//! the answer would be without each group.
+//!
+//! Sums run in the order given; exponentials and logarithms are libm's, so that
+//! every machine computes the same bits. No IO, no async, no clock, no randomness.
+
+pub mod dependence;
+pub mod dispute;
+pub mod dynamics;
+pub mod filter;
+pub mod outcomes;
+pub mod stay;
+pub mod tables;

@@ -1,0 +1,116 @@
+//! Disagreement between independence groups.
+
+/// What a group said is forgotten with this scale, in days.
+const FORGET_DAYS: f64 = 8.0;
+/// A group with less than this in force says nothing any more.
+const IN_FORCE: f64 = 0.05;
+
+/// What a group's claims favour, outcome by outcome; at most 1 in all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Favours {
+    weights: Vec<f64>,
+    hour: i64,
+}
+
+impl Favours {
+    /// Nothing favoured yet, of so many outcomes.
+    #[must_use]
+    pub fn none(outcomes: usize) -> Self {
+        Self {
+            weights: vec![0.0; outcomes],
+            hour: i64::MIN,
+        }
+    }
+
+    /// From stored weights as of an hour.
+    #[must_use]
+    pub fn from_parts(weights: Vec<f64>, hour: i64) -> Self {
+        Self { weights, hour }
+    }
+
+    /// The weights, and the hour that they stand at.
+    #[must_use]
+    pub fn parts(&self) -> (&[f64], i64) {
+        (&self.weights, self.hour)
+    }
+
+    /// The weights at an hour (or part of one) not before the last.
+    #[must_use]
+    pub fn at(&self, hour: f64) -> Vec<f64> {
+        if self.hour == i64::MIN {
+            return self.weights.clone();
+        }
+        #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+        let days = ((hour - self.hour as f64) / 24.0).max(0.0);
+        let kept = libm::exp(-days / FORGET_DAYS);
+        self.weights.iter().map(|w| w * kept).collect()
+    }
+
+    /// Adds a claim of a weight at an hour, split evenly over the outcomes, among
+    /// the first `judged`, under which it is most likely.
+    #[allow(clippy::cast_precision_loss)] // K is small, hours are exact in f64
+    pub fn add(&mut self, hour: i64, weight: f64, log_likelihoods: &[f64], judged: usize) {
+        self.weights = self.at(hour as f64);
+        self.hour = hour.max(self.hour);
+        let judged = &log_likelihoods[..judged.min(log_likelihoods.len())];
+        let most = judged.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let favoured: Vec<usize> = (0..judged.len())
+            .filter(|i| judged[*i] > most - 1e-9)
+            .collect();
+        for i in &favoured {
+            self.weights[*i] += weight / favoured.len() as f64;
+        }
+        let sum: f64 = self.weights.iter().sum();
+        if sum > 1.0 {
+            self.weights.iter_mut().for_each(|w| *w /= sum);
+        }
+    }
+}
+
+/// Disagreement at an hour: 2 W₂ / (W₁ + W₂) of the two largest sums of weights by
+/// outcome, 0 to 1; and how many groups have anything in force.
+#[must_use]
+pub fn disagreement<'a>(groups: impl Iterator<Item = &'a Favours>, hour: f64) -> (f64, u32) {
+    let mut sums: Vec<f64> = Vec::new();
+    let mut in_force = 0;
+    for group in groups {
+        let weights = group.at(hour);
+        if weights.iter().sum::<f64>() >= IN_FORCE {
+            in_force += 1;
+        }
+        sums.resize(sums.len().max(weights.len()), 0.0);
+        sums.iter_mut().zip(&weights).for_each(|(s, w)| *s += w);
+    }
+    sums.sort_by(|a, b| b.total_cmp(a));
+    match sums.as_slice() {
+        [first, second, ..] if first + second > 0.0 => (2.0 * second / (first + second), in_force),
+        _ => (0.0, in_force),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn favouring(outcome: usize) -> Favours {
+        let mut favours = Favours::none(3);
+        let mut ll = vec![-3.0; 3];
+        ll[outcome] = 0.0;
+        favours.add(0, 1.0, &ll, 3);
+        favours
+    }
+
+    #[test]
+    fn one_voice_is_no_dispute_and_two_against_each_other_are_all_of_it() {
+        let (a, b) = (favouring(0), favouring(1));
+        assert_eq!(disagreement([&a].into_iter(), 0.0), (0.0, 1));
+        assert_eq!(disagreement([&a, &a].into_iter(), 0.0), (0.0, 2));
+        assert_eq!(disagreement([&a, &b].into_iter(), 0.0), (1.0, 2));
+    }
+
+    #[test]
+    fn what_was_said_long_ago_is_no_longer_in_force() {
+        let old = favouring(0);
+        assert_eq!(disagreement([&old].into_iter(), 24.0 * 60.0).1, 0);
+    }
+}

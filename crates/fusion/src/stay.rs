@@ -1,0 +1,117 @@
+//! Since when an outcome has been so.
+//!
+//! For each outcome i a ladder of times u holds the chance that i has been so
+//! without a break on [u, now], given that i is so now. Over a gap every rung
+//! shrinks by `α_i · stays / α_i'`: of the mass on i after the gap, the share that
+//! was there before and never left. Evidence at a time changes no rung, since it
+//! bears on the past only through the present.
+
+/// Rungs beyond this number are thinned.
+const MAX_RUNGS: usize = 96;
+
+/// The ladder of one outcome: hours from any fixed epoch, ascending, with chances,
+/// ascending.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ladder {
+    rungs: Vec<(i64, f64)>,
+}
+
+impl Ladder {
+    /// A ladder from its rungs.
+    #[must_use]
+    pub fn from_rungs(rungs: Vec<(i64, f64)>) -> Self {
+        Self { rungs }
+    }
+
+    /// Its rungs: hour and chance.
+    #[must_use]
+    pub fn rungs(&self) -> &[(i64, f64)] {
+        &self.rungs
+    }
+
+    /// Passes a gap over which the outcome kept a share of its mass, 0 to 1.
+    pub fn shrink(&mut self, kept: f64) {
+        for (_, chance) in &mut self.rungs {
+            *chance *= kept;
+        }
+    }
+
+    /// Adds the present hour: what is so now has been so since now.
+    pub fn stand(&mut self, hour: i64) {
+        self.rungs.push((hour, 1.0));
+        // Below the lower quantile one rung is enough.
+        let low = self.rungs.partition_point(|(_, chance)| *chance <= LOWER);
+        self.rungs.drain(..low.saturating_sub(1));
+        if self.rungs.len() > MAX_RUNGS {
+            self.thin();
+        }
+    }
+
+    /// Takes the rung away that adds least to the one before it.
+    fn thin(&mut self) {
+        let steps = self.rungs.windows(2).map(|pair| pair[1].1 - pair[0].1);
+        // The last rung, the present, stays.
+        let least = steps
+            .take(self.rungs.len() - 2)
+            .enumerate()
+            .min_by(|(_, a), (_, b)| a.total_cmp(b));
+        if let Some((i, _)) = least {
+            self.rungs.remove(i + 1);
+        }
+    }
+
+    /// The interval in which the outcome began with a chance of 80 %: the latest
+    /// hour by which it had begun with a chance of at most 10 %, and the earliest
+    /// by which it had begun with at least 90 %. The lower bound is `None` where
+    /// even the first rung is more likely than that.
+    #[must_use]
+    pub fn began(&self) -> (Option<i64>, Option<i64>) {
+        let earliest = self.rungs.iter().rev().find(|(_, chance)| *chance <= LOWER);
+        let latest = self.rungs.iter().find(|(_, chance)| *chance >= UPPER);
+        (
+            earliest.map(|(hour, _)| *hour),
+            latest.map(|(hour, _)| *hour),
+        )
+    }
+}
+
+const LOWER: f64 = 0.1;
+const UPPER: f64 = 0.9;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_placed_in_the_gap_where_the_mass_came() {
+        let mut ladder = Ladder::default();
+        ladder.stand(0);
+        ladder.shrink(0.99);
+        ladder.stand(10);
+        ladder.shrink(0.05); // nearly all of it came after hour 10
+        ladder.stand(20);
+        ladder.shrink(0.98);
+        ladder.stand(30);
+        assert_eq!(ladder.began(), (Some(10), Some(20)));
+    }
+
+    #[test]
+    fn what_was_so_from_the_start_has_no_lower_bound() {
+        let mut ladder = Ladder::default();
+        ladder.stand(0);
+        ladder.shrink(0.99);
+        ladder.stand(10);
+        assert_eq!(ladder.began(), (None, Some(0)));
+    }
+
+    #[test]
+    fn a_long_history_stays_small() {
+        let mut ladder = Ladder::default();
+        for hour in 0..10_000 {
+            ladder.shrink(0.9999);
+            ladder.stand(hour);
+        }
+        assert!(ladder.rungs().len() <= MAX_RUNGS);
+        assert!(ladder.rungs().is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
+    }
+}
