@@ -1,1 +1,21 @@
-//! What every process shares: configuration, telemetry, health, node service, shutdown.
+//! What every process shares: configuration, telemetry, health, the node service,
+//! background tasks and shutdown. [`run`] shows how a binary is put together.
+
+pub mod config;
+pub mod health;
+pub mod node;
+pub mod process;
+pub mod role;
+pub mod server;
+pub mod shutdown;
+pub mod status;
+pub mod tasks;
+pub mod telemetry;
+
+pub use config::{CommonArgs, Config};
+pub use health::{Health, RoleHealth};
+pub use process::{Process, run};
+pub use role::Role;
+pub use server::Listener;
+pub use shutdown::Shutdown;
+pub use tasks::Tasks;
