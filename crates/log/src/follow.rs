@@ -38,7 +38,7 @@ pub trait Positional: Send + Sync + 'static {
     /// # Errors
     /// [`FollowError::Damaged`] and [`FollowError::Unavailable`].
     async fn read(
-        &self,
+        self: Arc<Self>,
         partition: PartitionId,
         after: Sequence,
         until: Sequence,
@@ -103,7 +103,9 @@ impl Follower {
         loop {
             let until = self.end.borrow_and_update().last_sequence;
             if until > self.after {
-                let batch = self.log.read(self.partition, self.after, until).await?;
+                let batch = Arc::clone(&self.log)
+                    .read(self.partition, self.after, until)
+                    .await?;
                 if let Some(last) = batch.last() {
                     self.after = last.position.sequence;
                 }

@@ -108,7 +108,7 @@ impl Positional for Shared {
     }
 
     async fn read(
-        &self,
+        self: Arc<Self>,
         partition: PartitionId,
         after: Sequence,
         until: Sequence,

@@ -1,0 +1,83 @@
+//! Why a log cannot be opened.
+
+use std::fmt;
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use ascertain_log::{PartitionId, Sequence};
+
+/// Why a log cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process, or another log of this one, has it open.
+    #[error("the log in {} is in use by another process", .0.display())]
+    Locked(PathBuf),
+    /// The log was made with another number of partitions, which is fixed for ever.
+    #[error("the log in {} was made with {made} partitions, not {asked}", folder.display())]
+    PartitionCount {
+        /// The log's folder.
+        folder: PathBuf,
+        /// How many it has.
+        made: u32,
+        /// How many were asked for.
+        asked: u32,
+    },
+    /// The manifest is missing beside segments, damaged, or of an unknown version.
+    #[error("the manifest of the log in {} cannot be used: {detail}", folder.display())]
+    Manifest {
+        /// The log's folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Records that were acknowledged cannot be read. Nothing was changed. What is
+    /// intact can be read with [`FileLog::open_read_only`](crate::FileLog::open_read_only).
+    #[error("the log is damaged: {}", list(.0))]
+    Damaged(Vec<Damage>),
+    /// The folder or a file could not be read or written.
+    #[error("the log in {} cannot be opened: {source}", folder.display())]
+    Io {
+        /// The log's folder.
+        folder: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+/// A stretch of a log that cannot be read: what was acknowledged is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The segment's file.
+    pub segment: PathBuf,
+    /// Where the stretch begins in that file, bytes.
+    pub offset: u64,
+    /// How long it is, bytes; 0 where records are missing but no bytes are wrong.
+    pub bytes: u64,
+    /// What was found.
+    pub detail: String,
+    /// The records that are missing for it. Where the last records of a partition
+    /// are damaged, only what the damaged bytes themselves still tell.
+    pub records: Vec<(PartitionId, RangeInclusive<Sequence>)>,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (segment, offset, bytes) = (self.segment.display(), self.offset, self.bytes);
+        write!(
+            f,
+            "{segment}, {bytes} bytes at offset {offset}: {}",
+            self.detail
+        )?;
+        for (partition, range) in &self.records {
+            let (first, last) = (range.start(), range.end());
+            write!(f, "; partition {partition} lacks records {first} to {last}")?;
+        }
+        Ok(())
+    }
+}
+
+fn list(damages: &[Damage]) -> String {
+    let lines: Vec<_> = damages.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
