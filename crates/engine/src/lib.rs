@@ -1,1 +1,31 @@
-//! The fusion applied to the domain: one function defines every answer.
+//! The fusion applied to the domain. One function defines every answer: fold the
+//! reports of a place's family that are known, and evaluate the fold at a time.
+//!
+//! ```text
+//!  reports ─ records (one of each) ─ bearing (which claims bear on the place)
+//!          ─ effect (what each says of the outcomes) ─ fold ─ evaluate(T) ─ state
+//! ```
+//!
+//! A belief is a function of the set of record bodies and of the registry: order,
+//! duplicates and batching of what comes in do not change it by a bit. No IO, no
+//! async, no clock, no randomness.
+
+mod bearing;
+mod effect;
+mod evaluate;
+mod explain;
+mod fold;
+mod group;
+mod interest;
+mod records;
+mod statement;
+
+pub use evaluate::Question;
+pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};
+pub use fold::{Family, Folded, GroupState, ResumePoint, SiegeClaim, SubPlaceEvidence};
+pub use records::{affected_places, family_places};
+
+/// The method that computes the numbers; changes whenever they may.
+pub const METHOD_VERSION: &str = "prior-1";
+/// The source model in force until one is learned: the tables of the prior.
+pub const SOURCE_MODEL: &str = "prior";

@@ -1,0 +1,209 @@
+//! What a claim says of the outcomes: the one table of predicate, polarity and
+//! extent. Every case is written out; there is no default.
+
+use ascertain_domain::id::ActorId;
+use ascertain_domain::registry::View;
+use ascertain_domain::report::{Extent, Polarity, Predicate};
+use ascertain_domain::time::Timestamp;
+use ascertain_fusion::outcomes::Outcomes;
+
+/// How far a force that is said to be at the edge or around a place may hold it
+/// all the same. Who besieges a place is outside of it (docs/decisions).
+const OUTSIDE_BUT_HOLDS: f64 = 0.25;
+
+/// What a claim says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Effect {
+    /// How well each outcome fits the claim, 0 to 1; `None`: it bears on no holder.
+    pub fits: Option<Vec<f64>>,
+    /// How much fighting it reports, 0 to 1.
+    pub clash: f64,
+    /// Outcomes that are said to besiege the place (true) or not to (false).
+    pub sieges: Vec<(usize, bool)>,
+}
+
+/// Reads actors as outcomes: their side, or *other*.
+pub(crate) struct Sides<'a> {
+    pub registry: View<'a>,
+    pub listed: &'a [ActorId],
+    pub outcomes: Outcomes,
+}
+
+impl Sides<'_> {
+    fn of(&self, actors: &[ActorId], time: Timestamp) -> Vec<usize> {
+        let mut sides: Vec<usize> = actors
+            .iter()
+            .map(|a| {
+                let side = self.registry.side_of(a, time, self.listed);
+                side.unwrap_or(self.outcomes.other())
+            })
+            .collect();
+        sides.sort_unstable();
+        sides.dedup();
+        sides
+    }
+
+    /// What a claim says of the outcomes.
+    pub(crate) fn effect(
+        &self,
+        predicate: &Predicate,
+        polarity: Polarity,
+        extent: Extent,
+        time: Timestamp,
+    ) -> Effect {
+        let subjects = self.of(predicate.actors(), time);
+        let whole = matches!(extent, Extent::Whole | Extent::Most | Extent::Unspecified);
+        let outcomes = self.outcomes;
+        let fits =
+            |fit: &dyn Fn(usize) -> f64| Some((0..outcomes.count()).map(fit).collect::<Vec<f64>>());
+        let (contested, mixed) = (outcomes.contested(), outcomes.mixed());
+        let is_subject = |o: usize| subjects.contains(&o);
+        let joint = subjects.len() > 1;
+        match (predicate, polarity) {
+            (Predicate::Controls(_), Polarity::Affirm) if whole && joint => Effect {
+                fits: fits(&|o| {
+                    if o == mixed {
+                        1.0
+                    } else if is_subject(o) {
+                        0.5
+                    } else {
+                        0.0
+                    }
+                }),
+                ..Effect::default()
+            },
+            (Predicate::Controls(_), Polarity::Affirm) if whole => Effect {
+                fits: fits(&|o| if is_subject(o) { 1.0 } else { 0.0 }),
+                ..Effect::default()
+            },
+            (Predicate::Controls(_) | Predicate::Present(_), Polarity::Affirm) => Effect {
+                fits: fits(&|o| {
+                    if o == contested {
+                        1.0
+                    } else if is_subject(o) || o == mixed {
+                        0.5
+                    } else {
+                        0.0
+                    }
+                }),
+                ..Effect::default()
+            },
+            (Predicate::Controls(_), Polarity::Deny) => {
+                let left = if whole { 0.0 } else { 0.5 };
+                Effect {
+                    fits: fits(&|o| if is_subject(o) { left } else { 1.0 }),
+                    ..Effect::default()
+                }
+            }
+            (Predicate::Present(_), Polarity::Deny) => {
+                let left = if whole { 0.0 } else { 0.5 };
+                Effect {
+                    fits: fits(&|o| {
+                        if is_subject(o) || o == contested {
+                            left
+                        } else if o == mixed {
+                            0.5
+                        } else {
+                            1.0
+                        }
+                    }),
+                    ..Effect::default()
+                }
+            }
+            (Predicate::FightingAt(_), Polarity::Affirm) => {
+                let outside = matches!(extent, Extent::Edge | Extent::Outskirts);
+                let held = if outside { 0.5 } else { 0.0 };
+                Effect {
+                    fits: fits(&|o| {
+                        if o == contested {
+                            1.0
+                        } else if outcomes.is_side(o) {
+                            held
+                        } else {
+                            0.0
+                        }
+                    }),
+                    clash: if outside { 0.5 } else { 1.0 },
+                    sieges: Vec::new(),
+                }
+            }
+            (Predicate::FightingAt(_), Polarity::Deny) => {
+                let left = if whole { 0.0 } else { 0.5 };
+                Effect {
+                    fits: fits(&|o| if o == contested { left } else { 1.0 }),
+                    ..Effect::default()
+                }
+            }
+            (Predicate::Withdrew(_), Polarity::Affirm) => {
+                let left = if whole { 0.0 } else { 0.5 };
+                Effect {
+                    fits: fits(&|o| {
+                        if is_subject(o) {
+                            left
+                        } else if o == contested || o == mixed {
+                            0.5
+                        } else {
+                            1.0
+                        }
+                    }),
+                    ..Effect::default()
+                }
+            }
+            (Predicate::Withdrew(_), Polarity::Deny) => Effect {
+                fits: fits(&|o| {
+                    if is_subject(o) {
+                        1.0
+                    } else if o == contested || o == mixed {
+                        0.5
+                    } else {
+                        0.0
+                    }
+                }),
+                ..Effect::default()
+            },
+            (Predicate::HandedOver { to, .. }, polarity) => {
+                let receivers = self.of(to.as_slice(), time);
+                let affirmed = polarity == Polarity::Affirm;
+                Effect {
+                    fits: fits(&|o| {
+                        if receivers.contains(&o) == affirmed {
+                            1.0
+                        } else {
+                            0.0
+                        }
+                    }),
+                    ..Effect::default()
+                }
+            }
+            (Predicate::Besieges(_), Polarity::Affirm) => Effect {
+                fits: fits(&|o| {
+                    if is_subject(o) {
+                        OUTSIDE_BUT_HOLDS
+                    } else {
+                        1.0
+                    }
+                }),
+                clash: 0.0,
+                sieges: subjects.iter().map(|s| (*s, true)).collect(),
+            },
+            (Predicate::AtEdge(_), Polarity::Affirm) => Effect {
+                fits: fits(&|o| {
+                    if is_subject(o) {
+                        OUTSIDE_BUT_HOLDS
+                    } else {
+                        1.0
+                    }
+                }),
+                ..Effect::default()
+            },
+            (Predicate::Besieges(_), Polarity::Deny) => Effect {
+                fits: None,
+                clash: 0.0,
+                sieges: subjects.iter().map(|s| (*s, false)).collect(),
+            },
+            (Predicate::AtEdge(_), Polarity::Deny) | (Predicate::AdvancingOn(_), _) => {
+                Effect::default()
+            }
+        }
+    }
+}

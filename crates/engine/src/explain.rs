@@ -1,0 +1,164 @@
+//! A state taken apart, down to the reports that moved it.
+
+use ascertain_domain::id::{ClaimId, PlaceId, ReportKey};
+use ascertain_domain::state::{Contribution, ControlState, Interest, Outcome, Ppm};
+use ascertain_domain::time::Timestamp;
+use ascertain_fusion::filter::Filter;
+use ascertain_fusion::outcomes::{leader, parts_per_million};
+
+use crate::evaluate::named;
+use crate::fold::{Family, Folded, Item};
+
+/// A state taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The state.
+    pub state: ControlState,
+    /// The groups, strongest first; after them those that bear on no holder.
+    pub groups: Vec<GroupExplanation>,
+    /// The side that led before the leading outcome, with its present chance.
+    pub previous_holder: Option<(Outcome, Ppm)>,
+    /// The outcomes without any evidence.
+    pub without_evidence: Vec<(Outcome, Ppm)>,
+}
+
+/// A group taken apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupExplanation {
+    /// Its contribution.
+    pub contribution: Contribution,
+    /// The outcomes had the group never reported: a new fold without it, equal to
+    /// the retraction of its reports.
+    pub without_group: Vec<(Outcome, Ppm)>,
+    /// Its claims, in the order in which they were known.
+    pub claims: Vec<ClaimExplanation>,
+}
+
+/// How one claim entered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimExplanation {
+    /// The report.
+    pub report: ReportKey,
+    /// The partner's own reference.
+    pub partner_reference: String,
+    /// The claim within it.
+    pub claim: ClaimId,
+    /// The place that it was made of.
+    pub place: PlaceId,
+    /// What it says.
+    pub statement: String,
+    /// Which way it cuts for its originator's side.
+    pub interest: Interest,
+    /// When it entered.
+    pub entered: Timestamp,
+    /// Factor for repeating its group.
+    pub repetition: f64,
+    /// Factor for standing in a crowd.
+    pub crowding: f64,
+    /// Factor for having been said of the place above.
+    pub hierarchy: f64,
+    /// Factor for being hedged or a rumour.
+    pub modality: f64,
+    /// The product of the four.
+    pub weight: f64,
+    /// Its likelihood under each outcome; all 1 if it bears on no holder.
+    pub likelihoods: Vec<f64>,
+    /// Who passed it on.
+    pub relays: Vec<String>,
+    /// Whether the report's times contradict each other.
+    pub time_inconsistent: bool,
+}
+
+/// Takes the state of a family at a valid time apart.
+#[must_use]
+pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> Explanation {
+    let folded = Folded::of(family);
+    let state = folded.evaluate(as_of, as_known_at);
+    let outcomes = folded.outcomes();
+    let listed = state.contributions.iter().cloned();
+    let silent = folded
+        .groups
+        .iter()
+        .filter(|g| state.contributions.iter().all(|c| c.group != g.key))
+        .map(|g| moved_nothing(&folded, &g.key, &g.name));
+    let groups = listed
+        .chain(silent)
+        .map(|contribution| GroupExplanation {
+            without_group: Folded::except(family, Some(&contribution.group))
+                .evaluate(as_of, as_known_at)
+                .outcomes,
+            claims: claims_of(&folded, &contribution.group),
+            contribution,
+        })
+        .collect();
+    let leading = leader(
+        &state
+            .outcomes
+            .iter()
+            .map(|(_, p)| f64::from(p.0))
+            .collect::<Vec<_>>(),
+    );
+    let before = folded.stand(&folded.steps(), as_of.slot()).filter;
+    let previous = leading.and_then(|l| Filter::resume(outcomes, before).led_before(l));
+    Explanation {
+        previous_holder: previous.map(|side| state.outcomes[side].clone()),
+        without_evidence: named(&folded.sides, &parts_per_million(&outcomes.prior())),
+        groups,
+        state,
+    }
+}
+
+fn moved_nothing(folded: &Folded, key: &str, name: &str) -> Contribution {
+    let items = folded
+        .items
+        .iter()
+        .filter(|i| folded.groups[i.group].key == key);
+    let mut reports: Vec<(ReportKey, String)> = items
+        .clone()
+        .map(|i| (i.report.clone(), i.reference.clone()))
+        .collect();
+    reports.dedup();
+    let first = items.clone().next();
+    Contribution {
+        group: key.to_owned(),
+        name: name.to_owned(),
+        reports,
+        weight: 0.0,
+        weight_lost: 0.0,
+        interest: first.map_or(Interest::Neutral, |i| i.interest),
+        reason: first.map_or_else(String::new, |i| i.statement.clone()),
+    }
+}
+
+fn claims_of(folded: &Folded, group: &str) -> Vec<ClaimExplanation> {
+    let of_group = |item: &&Item| folded.groups[item.group].key == group;
+    folded
+        .items
+        .iter()
+        .filter(of_group)
+        .map(|item| explain_claim(folded, item))
+        .collect()
+}
+
+fn explain_claim(folded: &Folded, item: &Item) -> ClaimExplanation {
+    ClaimExplanation {
+        report: item.report.clone(),
+        partner_reference: item.reference.clone(),
+        claim: item.claim.clone(),
+        place: item.claimed_of.clone(),
+        statement: item.statement.clone(),
+        interest: item.interest,
+        entered: item.entered,
+        repetition: item.discount.repetition,
+        crowding: item.discount.crowding,
+        hierarchy: item.bearing.hierarchy,
+        modality: item.modality,
+        weight: item.weight(),
+        likelihoods: item.log_likelihoods.as_ref().map_or_else(
+            || vec![1.0; folded.outcomes().count()],
+            |lls| lls.iter().map(|ll| libm::exp(*ll)).collect(),
+        ),
+        relays: item.relays.clone(),
+        time_inconsistent: item.time_inconsistent,
+    }
+}

@@ -1,0 +1,202 @@
+//! How a source stands to the sides, and which way its claims cut for its own.
+
+use ascertain_domain::id::{ActorId, SourceId};
+use ascertain_domain::registry::View;
+use ascertain_domain::report::{Originator, Polarity, Predicate};
+use ascertain_domain::source::{Alignment, Grade, SourceKind};
+use ascertain_domain::state::Interest;
+use ascertain_domain::time::Timestamp;
+use ascertain_fusion::tables::Role;
+
+/// How often an independent source of a grade is right.
+const fn accuracy(grade: Grade) -> f64 {
+    match grade {
+        Grade::A => 0.95,
+        Grade::B => 0.88,
+        Grade::C => 0.78,
+        Grade::D => 0.68,
+        Grade::E => 0.50,
+        Grade::F => 0.65,
+    }
+}
+
+/// The grade that stands in for a source that nobody registered.
+const fn grade_of_kind(kind: SourceKind) -> Grade {
+    match kind {
+        SourceKind::Newswire | SourceKind::Un | SourceKind::Imagery => Grade::C,
+        SourceKind::Monitor
+        | SourceKind::Newsroom
+        | SourceKind::Ngo
+        | SourceKind::StateMedia
+        | SourceKind::Aggregator => Grade::D,
+        SourceKind::ArmedActorChannel => Grade::E,
+        SourceKind::Eyewitness => Grade::F,
+    }
+}
+
+/// A source as the fold sees it at a time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Standing {
+    /// How it stands to the sides.
+    pub role: Role,
+    /// Whether it is unproven: no anchor.
+    pub unproven: bool,
+}
+
+/// How an originator stands to the sides of a place at a time.
+pub(crate) fn standing(
+    originator: &Originator,
+    time: Timestamp,
+    sides: &[ActorId],
+    registry: View<'_>,
+) -> Standing {
+    match originator {
+        Originator::Unregistered(kind) => Standing {
+            role: Role::Independent(accuracy(grade_of_kind(*kind))),
+            unproven: true,
+        },
+        Originator::Source(id) => registered(id, time, sides, registry),
+    }
+}
+
+fn registered(id: &SourceId, time: Timestamp, sides: &[ActorId], registry: View<'_>) -> Standing {
+    let Some(source) = registry.source(id) else {
+        // A record resolved against a later registry than is adopted here: until
+        // the adoption arrives its source cannot be judged.
+        return Standing {
+            role: Role::Independent(accuracy(Grade::F)),
+            unproven: true,
+        };
+    };
+    let role = match registry.alignment(source, time, sides) {
+        Some((Alignment::OrganOf(_), side)) => Role::OrganOf(side),
+        Some((Alignment::Sympathetic(_), side)) => Role::Sympathetic(side),
+        Some((Alignment::Opposed(_), side)) => Role::Opposed(side),
+        Some((Alignment::Independent | Alignment::Unknown, _)) | None => {
+            Role::Independent(accuracy(source.grade))
+        }
+    };
+    Standing {
+        role,
+        unproven: !source.grade.is_anchor(),
+    }
+}
+
+/// Which way a claim cuts for the side of its originator.
+pub(crate) fn interest(
+    role: Role,
+    predicate: &Predicate,
+    polarity: Polarity,
+    side_of: impl Fn(&ActorId) -> Option<usize>,
+) -> Interest {
+    let is_own = |actor: &ActorId| match role {
+        Role::OrganOf(own) | Role::Sympathetic(own) => side_of(actor) == Some(own),
+        Role::Opposed(against) => side_of(actor).is_some_and(|side| side != against),
+        Role::Independent(_) => false,
+    };
+    if matches!(role, Role::Independent(_)) {
+        return Interest::Neutral;
+    }
+    let own = predicate.actors().iter().any(is_own);
+    let foe = predicate.actors().iter().any(|a| !is_own(a));
+    // Whether the claim, affirmed, speaks well for its subjects.
+    let good_for_subject = match predicate {
+        Predicate::Controls(_)
+        | Predicate::Present(_)
+        | Predicate::AtEdge(_)
+        | Predicate::AdvancingOn(_)
+        | Predicate::Besieges(_) => true,
+        Predicate::Withdrew(_) | Predicate::HandedOver { .. } => false,
+        // That a foe can fight here at all is no good news; that both do is neither.
+        Predicate::FightingAt(_) if foe && !own => true,
+        Predicate::FightingAt(_) => return Interest::Neutral,
+    };
+    if own == foe {
+        return Interest::Neutral;
+    }
+    if (good_for_subject == (polarity == Polarity::Affirm)) == own {
+        Interest::SelfServing
+    } else {
+        Interest::AgainstInterest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ascertain_domain::report::Actors;
+
+    fn side(actor: &ActorId) -> Option<usize> {
+        match actor.as_str() {
+            "government" => Some(0),
+            "opposition" => Some(1),
+            _ => None,
+        }
+    }
+
+    fn of(
+        role: Role,
+        make: impl Fn(Actors) -> Predicate,
+        actor: &str,
+        polarity: Polarity,
+    ) -> Interest {
+        let actors = Actors::new(vec![ActorId::new(actor).unwrap()]).unwrap();
+        interest(role, &make(actors), polarity, side)
+    }
+
+    #[test]
+    fn an_organ_that_admits_a_loss_speaks_against_its_interest() {
+        let organ = Role::OrganOf(0);
+        use Interest::{AgainstInterest, SelfServing};
+        use Polarity::{Affirm, Deny};
+        assert_eq!(
+            of(organ, Predicate::Withdrew, "government", Affirm),
+            AgainstInterest
+        );
+        assert_eq!(
+            of(organ, Predicate::Withdrew, "government", Deny),
+            SelfServing
+        );
+        assert_eq!(
+            of(organ, Predicate::Present, "opposition", Deny),
+            SelfServing
+        );
+        assert_eq!(
+            of(organ, Predicate::Controls, "government", Affirm),
+            SelfServing
+        );
+        let monitor = Role::Sympathetic(1);
+        assert_eq!(
+            of(monitor, Predicate::Controls, "government", Affirm),
+            AgainstInterest
+        );
+        assert_eq!(
+            of(monitor, Predicate::Withdrew, "government", Affirm),
+            SelfServing
+        );
+        assert_eq!(
+            of(
+                Role::Independent(0.9),
+                Predicate::Controls,
+                "government",
+                Affirm
+            ),
+            Interest::Neutral
+        );
+    }
+
+    #[test]
+    fn fighting_cuts_against_the_side_whose_foe_is_there() {
+        let foe = vec![ActorId::new("opposition").unwrap()];
+        let said = |actors| {
+            interest(
+                Role::OrganOf(0),
+                &Predicate::FightingAt(actors),
+                Polarity::Affirm,
+                side,
+            )
+        };
+        assert_eq!(said(foe), Interest::AgainstInterest);
+        assert_eq!(said(vec![]), Interest::Neutral);
+    }
+}
