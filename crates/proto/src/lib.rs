@@ -3,13 +3,25 @@
 //! [`mod@inward`] (fallible, with field paths), outward is [`mod@outward`].
 
 /// The public contract, package `ascertain.v1`.
-#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    unreachable_pub,
+    unused_qualifications
+)]
 pub mod v1 {
     tonic::include_proto!("ascertain.v1");
 }
 
 /// Record envelopes and the follower protocol, package `ascertain.log.v1`.
-#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications)]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    unreachable_pub,
+    unused_qualifications
+)]
 pub mod log {
     /// Version 1.
     pub mod v1 {
@@ -17,7 +29,25 @@ pub mod log {
     }
 }
 
+/// Forms of our own, package `ascertain.store.v1`.
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    unreachable_pub,
+    unused_qualifications
+)]
+pub mod store {
+    /// Version 1.
+    pub mod v1 {
+        tonic::include_proto!("ascertain.store.v1");
+    }
+}
+
+pub mod inward;
+pub mod outward;
+pub mod token;
+
 /// The compiled descriptors of every message and service: for reflection and for
 /// the protobuf JSON mapping.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

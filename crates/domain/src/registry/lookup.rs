@@ -336,7 +336,7 @@ impl View<'_> {
     }
 }
 
-fn find<'a, I: Ord + Hash + Clone + fmt::Display + AsIdText>(
+fn find<'a, I>(
     kind: &str,
     (id, known): (&str, Option<I>),
     text: &str,
@@ -345,7 +345,7 @@ fn find<'a, I: Ord + Hash + Clone + fmt::Display + AsIdText>(
     all: impl Iterator<Item = (&'a I, &'a [Name])>,
 ) -> Result<I, LookupError>
 where
-    I: 'a,
+    I: Ord + Hash + Clone + fmt::Display + AsIdText + 'a,
 {
     if id.is_empty() && text.is_empty() {
         return Err(LookupError::Nothing);

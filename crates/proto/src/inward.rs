@@ -1,0 +1,18 @@
+//! From wire to domain: fallible, with the path of every mistake.
+//!
+//! [`submission`] checks what partners send, [`registry`] what operators apply;
+//! [`record`] reads back what a log holds.
+
+mod claim;
+mod content;
+mod enums;
+mod evidence;
+mod party;
+pub mod record;
+mod reference;
+pub mod registry;
+pub mod submission;
+mod text;
+mod time;
+
+pub use time::timestamp;
