@@ -1,1 +1,127 @@
-//! A typed client with deadlines and retries.
+//! A typed client over the generated ones: deadlines, retries, typed errors; and
+//! what everybody who shows answers needs, the protobuf JSON mapping ([`json`])
+//! and readable text ([`render`]).
+
+mod calls;
+mod error;
+pub mod json;
+pub mod render;
+mod retry;
+mod submit;
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+
+pub use error::{ClientError, Refusal};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call may take, its retries included, unless told otherwise.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
+/// How often a quiet connection is probed.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+/// The largest answer taken: a page of 1,000 states with their contributions.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// A client of one process. Clones share its connection.
+///
+/// Every call is idempotent (writes by the ids that they carry), so a call that
+/// finds the server unavailable is made again, at most four times in all, with
+/// growing, jittered waits, and not before the server asked for it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    endpoint: String,
+    channel: Channel,
+    deadline: Duration,
+}
+
+impl Client {
+    /// A client of an endpoint such as `http://127.0.0.1:7413`. Connects with the
+    /// first call, and again whenever the connection broke. Must be called within
+    /// a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`ClientError::Endpoint`] if it is no address.
+    pub fn connect(endpoint: &str) -> Result<Self, ClientError> {
+        let address =
+            Endpoint::from_shared(endpoint.to_owned()).map_err(|source| ClientError::Endpoint {
+                endpoint: endpoint.to_owned(),
+                source,
+            })?;
+        let channel = address
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        Ok(Self {
+            endpoint: endpoint.to_owned(),
+            channel,
+            deadline: DEFAULT_DEADLINE,
+        })
+    }
+
+    /// The same client with another deadline for each call, its retries included.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The connection, for what this client has no method for.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Makes a call until it succeeds, is refused, or runs out of tries or time.
+    async fn call<Q: Clone, A, F>(
+        &self,
+        request: Q,
+        send: impl Fn(Channel, Request<Q>) -> F,
+    ) -> Result<A, ClientError>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let end = Instant::now() + self.deadline;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut attempt = Request::new(request.clone());
+            attempt.set_timeout(end.saturating_duration_since(Instant::now()));
+            let answer = tokio::time::timeout_at(end, send(self.channel(), attempt)).await;
+            let error = match answer {
+                Ok(Ok(answer)) => return Ok(answer.into_inner()),
+                Ok(Err(status)) => ClientError::of(&self.endpoint, status, self.deadline),
+                Err(_) => return Err(self.timed_out()),
+            };
+            match retry::wait(&error, tries) {
+                Some(wait) if Instant::now() + wait < end => {
+                    tracing::debug!(tries, ?wait, error = %error, "unavailable, trying again");
+                    tokio::time::sleep(wait).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    fn timed_out(&self) -> ClientError {
+        ClientError::TimedOut {
+            endpoint: self.endpoint.clone(),
+            after: self.deadline,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,354 @@
+//! One method for each RPC. Requests are the contract's own messages, so that
+//! nothing has to be learned twice. The errors of each are those of the RPC, as
+//! [`ClientError::Refused`], and those of every call: unreachable, timed out.
+
+use ascertain_proto::v1 as pb;
+use pb::ingest_service_client::IngestServiceClient;
+use pb::node_service_client::NodeServiceClient;
+use pb::query_service_client::QueryServiceClient;
+use pb::registry_service_client::RegistryServiceClient;
+use tonic::transport::Channel;
+
+use crate::{Client, ClientError, MAX_ANSWER_BYTES};
+
+/// The most items a page that the server gives.
+const PAGE: i32 = 1_000;
+
+pub(crate) fn ingest(channel: Channel) -> IngestServiceClient<Channel> {
+    IngestServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+fn registry(channel: Channel) -> RegistryServiceClient<Channel> {
+    RegistryServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+fn query(channel: Channel) -> QueryServiceClient<Channel> {
+    QueryServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+impl Client {
+    /// Stores one report.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn submit_report(
+        &self,
+        request: pb::SubmitReportRequest,
+    ) -> Result<pb::SubmitReportResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            ingest(channel).submit_report(request).await
+        })
+        .await
+    }
+
+    /// States places, actors and sources: all, or none.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn apply_registry(
+        &self,
+        request: pb::ApplyRegistryRequest,
+    ) -> Result<pb::ApplyRegistryResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).apply_registry(request).await
+        })
+        .await
+    }
+
+    /// Reads a place.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_place(
+        &self,
+        request: pb::GetPlaceRequest,
+    ) -> Result<pb::GetPlaceResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).get_place(request).await
+        })
+        .await
+    }
+
+    /// Finds places by name, alias or code.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn search_places(
+        &self,
+        request: pb::SearchPlacesRequest,
+    ) -> Result<pb::SearchPlacesResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).search_places(request).await
+        })
+        .await
+    }
+
+    /// Reads an actor.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_actor(
+        &self,
+        request: pb::GetActorRequest,
+    ) -> Result<pb::GetActorResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).get_actor(request).await
+        })
+        .await
+    }
+
+    /// Finds actors by name or alias.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn search_actors(
+        &self,
+        request: pb::SearchActorsRequest,
+    ) -> Result<pb::SearchActorsResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).search_actors(request).await
+        })
+        .await
+    }
+
+    /// Reads a source.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_source(
+        &self,
+        request: pb::GetSourceRequest,
+    ) -> Result<pb::GetSourceResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).get_source(request).await
+        })
+        .await
+    }
+
+    /// Finds sources by name.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn search_sources(
+        &self,
+        request: pb::SearchSourcesRequest,
+    ) -> Result<pb::SearchSourcesResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).search_sources(request).await
+        })
+        .await
+    }
+
+    /// Says who controls a place.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_control_state(
+        &self,
+        request: pb::GetControlStateRequest,
+    ) -> Result<pb::GetControlStateResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).get_control_state(request).await
+        })
+        .await
+    }
+
+    /// Says who controls each of several places.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn batch_get_control_states(
+        &self,
+        request: pb::BatchGetControlStatesRequest,
+    ) -> Result<pb::BatchGetControlStatesResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).batch_get_control_states(request).await
+        })
+        .await
+    }
+
+    /// Takes a state apart, down to reports and relays.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn explain_control_state(
+        &self,
+        request: pb::ExplainControlStateRequest,
+    ) -> Result<pb::ExplainControlStateResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).explain_control_state(request).await
+        })
+        .await
+    }
+
+    /// Reads one report.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_report(
+        &self,
+        request: pb::GetReportRequest,
+    ) -> Result<pb::GetReportResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).get_report(request).await
+        })
+        .await
+    }
+
+    /// Says what runs in the process and how far it is.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_node_status(
+        &self,
+        request: pb::GetNodeStatusRequest,
+    ) -> Result<pb::GetNodeStatusResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            NodeServiceClient::new(channel)
+                .get_node_status(request)
+                .await
+        })
+        .await
+    }
+
+    /// Condenses what the process holds.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn get_node_digest(
+        &self,
+        request: pb::GetNodeDigestRequest,
+    ) -> Result<pb::GetNodeDigestResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            NodeServiceClient::new(channel)
+                .get_node_digest(request)
+                .await
+        })
+        .await
+    }
+
+    /// Lists places, from the page that the request names to the last.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_places(
+        &self,
+        mut request: pb::ListPlacesRequest,
+    ) -> Result<Vec<pb::Place>, ClientError> {
+        request.page_size = page_size(request.page_size);
+        let mut all = Vec::new();
+        loop {
+            let page: pb::ListPlacesResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    registry(channel).list_places(request).await
+                })
+                .await?;
+            all.extend(page.places);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Lists actors, from the page that the request names to the last.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_actors(
+        &self,
+        mut request: pb::ListActorsRequest,
+    ) -> Result<Vec<pb::Actor>, ClientError> {
+        request.page_size = page_size(request.page_size);
+        let mut all = Vec::new();
+        loop {
+            let page: pb::ListActorsResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    registry(channel).list_actors(request).await
+                })
+                .await?;
+            all.extend(page.actors);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Lists sources, from the page that the request names to the last.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_sources(
+        &self,
+        mut request: pb::ListSourcesRequest,
+    ) -> Result<Vec<pb::Source>, ClientError> {
+        request.page_size = page_size(request.page_size);
+        let mut all = Vec::new();
+        loop {
+            let page: pb::ListSourcesResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    registry(channel).list_sources(request).await
+                })
+                .await?;
+            all.extend(page.sources);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Lists states, from the page that the request names to the last.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_control_states(
+        &self,
+        mut request: pb::ListControlStatesRequest,
+    ) -> Result<Vec<pb::ControlState>, ClientError> {
+        request.page_size = page_size(request.page_size);
+        let mut all = Vec::new();
+        loop {
+            let page: pb::ListControlStatesResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    query(channel).list_control_states(request).await
+                })
+                .await?;
+            all.extend(page.states);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
+    /// Lists reports, from the page that the request names to the last.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_reports(
+        &self,
+        mut request: pb::ListReportsRequest,
+    ) -> Result<Vec<pb::RecordedReportView>, ClientError> {
+        request.page_size = page_size(request.page_size);
+        let mut all = Vec::new();
+        loop {
+            let page: pb::ListReportsResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    query(channel).list_reports(request).await
+                })
+                .await?;
+            all.extend(page.reports);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+}
+
+/// Large pages, unless the caller asks for a size.
+fn page_size(asked: i32) -> i32 {
+    if asked == 0 { PAGE } else { asked }
+}

@@ -1,0 +1,132 @@
+//! An explanation as a tree, from the answer down to reports and relays.
+
+use ascertain_proto::v1::{ClaimExplanation, Explanation, GroupExplanation, Outcome};
+
+use super::state::{foot, head, headline, plural, reference};
+use super::words::{interest, likelihood, outcome_name, percent, time};
+
+/// A line with what stands below it.
+struct Branch {
+    text: String,
+    below: Vec<Branch>,
+}
+
+/// The state, then every independence group with its claims, strongest first.
+#[must_use]
+pub fn explanation(explanation: &Explanation) -> String {
+    let mut below = Vec::new();
+    if let Some(previous) = &explanation.previous_holder {
+        below.push(leaf(format!(
+            "before the last change: {}",
+            outcome_name(previous)
+        )));
+    }
+    if !explanation.without_evidence.is_empty() {
+        let outcomes = outcomes(&explanation.without_evidence);
+        below.push(leaf(format!("without any evidence: {outcomes}")));
+    }
+    below.extend(explanation.groups.iter().map(group));
+    let count = u32::try_from(explanation.groups.len()).unwrap_or(u32::MAX);
+    let root = Branch {
+        text: format!("why: {count} independence {}", plural(count, "group")),
+        below,
+    };
+    let state = explanation.state.clone().unwrap_or_default();
+    let mut text = head(&state);
+    text.push('\n');
+    draw(&root, "", "", &mut text);
+    text.push('\n');
+    text + &foot(&state)
+}
+
+fn group(group: &GroupExplanation) -> Branch {
+    let contribution = group.contribution.clone().unwrap_or_default();
+    let mut below = vec![leaf(format!("group {}", contribution.group))];
+    if contribution.weight_lost != 0.0 {
+        let lost = contribution.weight_lost;
+        below.push(leaf(format!(
+            "{lost:+.2} for: the holder before no longer holds it"
+        )));
+    }
+    if !group.without_group.is_empty() {
+        below.push(leaf(format!(
+            "without this group: {}",
+            outcomes(&group.without_group)
+        )));
+    }
+    below.extend(group.claims.iter().map(claim));
+    Branch {
+        text: headline(&contribution).trim_start().to_owned(),
+        below,
+    }
+}
+
+fn claim(claim: &ClaimExplanation) -> Branch {
+    let report = claim.report.clone().unwrap_or_default();
+    let mut below = vec![leaf(format!(
+        "report {}, claim {}",
+        reference(&report),
+        claim.claim_id
+    ))];
+    if !claim.relays.is_empty() {
+        below.push(leaf(format!(
+            "passed on by {}",
+            claim.relays.join(", then ")
+        )));
+    }
+    below.push(leaf(format!(
+        "of {}, entered at {}, {}",
+        claim.place_id,
+        time(claim.entered_at.as_ref()),
+        interest(claim.interest)
+    )));
+    if let Some(weight) = &claim.weight {
+        below.push(leaf(format!(
+            "weight {:.2} = repetition {:.2} × crowding {:.2} × hierarchy {:.2} × modality {:.2}",
+            weight.total, weight.repetition, weight.crowding, weight.hierarchy, weight.modality
+        )));
+    }
+    if !claim.flags.is_empty() {
+        below.push(leaf(format!("flags: {}", claim.flags.join(", "))));
+    }
+    Branch {
+        text: claim.statement.clone(),
+        below,
+    }
+}
+
+/// All outcomes in one line, most likely first.
+fn outcomes(outcomes: &[Outcome]) -> String {
+    let mut sorted: Vec<&Outcome> = outcomes.iter().collect();
+    sorted.sort_by_key(|outcome| std::cmp::Reverse(outcome.probability_ppm));
+    let one = |outcome: &&Outcome| {
+        let (name, share) = (outcome_name(outcome), percent(outcome.probability_ppm));
+        format!("{name} {share} ({})", likelihood(outcome.term))
+    };
+    sorted.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+fn leaf(text: String) -> Branch {
+    Branch {
+        text,
+        below: Vec::new(),
+    }
+}
+
+fn draw(branch: &Branch, first: &str, rest: &str, text: &mut String) {
+    *text += &format!("{first}{}\n", branch.text);
+    let last = branch.below.len().saturating_sub(1);
+    for (index, below) in branch.below.iter().enumerate() {
+        let (tee, bar) = if index == last {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        draw(
+            below,
+            &format!("{rest}{tee}"),
+            &format!("{rest}{bar}"),
+            text,
+        );
+    }
+}
