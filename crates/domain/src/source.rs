@@ -19,6 +19,9 @@ pub struct Source {
     pub alignments: Vec<Dated<Alignment>>,
     /// The operators' prior.
     pub grade: Grade,
+    /// Whether its channel is verified to be its own, so that it cannot be one of
+    /// many faces of a flood.
+    pub identity_verified: bool,
 }
 
 impl Source {

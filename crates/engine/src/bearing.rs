@@ -17,36 +17,40 @@ pub(crate) struct Bearing {
     pub direct: bool,
     /// The weight that the hierarchy leaves it, 0 to 1.
     pub hierarchy: f64,
+    /// Whether only the fighting that it reports bears on the place, not what it
+    /// says of holders.
+    pub unrest_only: bool,
 }
 
 /// How a claim bears on a place; `None`: not at all.
 ///
 /// A claim bears on the place that it names and on the parts that it names. A
-/// claim about a city bears, weakly, on what lies in the city, unless it names
-/// the parts that it means or speaks of the edge only. Nothing is inferred for
-/// administrative units, nor between neighbours.
+/// claim about a city bears, weakly, on what lies in the city; where it names the
+/// parts that it means, or speaks of the edge only, no more than the unrest in the
+/// city does. Nothing is inferred for administrative units, nor between
+/// neighbours.
 pub(crate) fn bearing(claim: &Claim, place: &Place, registry: View<'_>) -> Option<Bearing> {
-    if claim.place == place.id {
-        return Some(Bearing {
-            extent: claim.extent,
+    let direct = |extent| {
+        Some(Bearing {
+            extent,
             direct: true,
             hierarchy: 1.0,
-        });
+            unrest_only: false,
+        })
+    };
+    if claim.place == place.id {
+        return direct(claim.extent);
     }
     if claim.sub_places.contains(&place.id) {
-        return Some(Bearing {
-            extent: Extent::Whole,
-            direct: true,
-            hierarchy: 1.0,
-        });
+        return direct(Extent::Whole);
     }
-    let inherits = is_city_of(&claim.place, place, registry)
-        && claim.sub_places.is_empty()
-        && !matches!(claim.extent, Extent::Edge | Extent::Outskirts);
-    inherits.then_some(Bearing {
+    let elsewhere = !claim.sub_places.is_empty()
+        || matches!(claim.extent, Extent::Edge | Extent::Outskirts);
+    is_city_of(&claim.place, place, registry).then_some(Bearing {
         extent: claim.extent,
         direct: false,
         hierarchy: INHERITED,
+        unrest_only: elsewhere,
     })
 }
 

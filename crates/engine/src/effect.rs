@@ -11,15 +11,32 @@ use ascertain_fusion::outcomes::Outcomes;
 /// all the same. Who besieges a place is outside of it (docs/decisions).
 const OUTSIDE_BUT_HOLDS: f64 = 0.25;
 
+/// How well it fits fighting at a place's edge that a side holds the place.
+const AT_THE_GATE: f64 = 0.15;
+/// How much a force at the edge, around or on its way shakes a place, beside
+/// fighting in it.
+const THREAT: f64 = 1.0;
+
+/// How much the word that a side left all of a place calms the fight for it.
+const CALM: f64 = -1.0;
+
 /// What a claim says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Effect {
     /// How well each outcome fits the claim, 0 to 1; `None`: it bears on no holder.
     pub fits: Option<Vec<f64>>,
-    /// How much fighting it reports, 0 to 1.
+    /// How much fighting it reports, or, below 0, the end of it; -1 to 1.
     pub clash: f64,
     /// Outcomes that are said to besiege the place (true) or not to (false).
     pub sieges: Vec<(usize, bool)>,
+}
+
+impl Effect {
+    /// The same for claims that say the same.
+    pub(crate) fn bits(&self) -> Vec<u64> {
+        let fits = self.fits.iter().flatten().map(|f| f.to_bits());
+        fits.chain([self.clash.to_bits()]).collect()
+    }
 }
 
 /// Reads actors as outcomes: their side, or *other*.
@@ -112,7 +129,7 @@ impl Sides<'_> {
             }
             (Predicate::FightingAt(_), Polarity::Affirm) => {
                 let outside = matches!(extent, Extent::Edge | Extent::Outskirts);
-                let held = if outside { 0.5 } else { 0.0 };
+                let held = if outside { AT_THE_GATE } else { 0.0 };
                 Effect {
                     fits: fits(&|o| {
                         if o == contested {
@@ -146,7 +163,8 @@ impl Sides<'_> {
                             1.0
                         }
                     }),
-                    ..Effect::default()
+                    clash: if whole { CALM } else { 0.0 },
+                    sieges: Vec::new(),
                 }
             }
             (Predicate::Withdrew(_), Polarity::Deny) => Effect {
@@ -183,7 +201,7 @@ impl Sides<'_> {
                         1.0
                     }
                 }),
-                clash: 0.0,
+                clash: THREAT,
                 sieges: subjects.iter().map(|s| (*s, true)).collect(),
             },
             (Predicate::AtEdge(_), Polarity::Affirm) => Effect {
@@ -194,16 +212,19 @@ impl Sides<'_> {
                         1.0
                     }
                 }),
-                ..Effect::default()
+                clash: THREAT,
+                sieges: Vec::new(),
             },
             (Predicate::Besieges(_), Polarity::Deny) => Effect {
                 fits: None,
                 clash: 0.0,
                 sieges: subjects.iter().map(|s| (*s, false)).collect(),
             },
-            (Predicate::AtEdge(_), Polarity::Deny) | (Predicate::AdvancingOn(_), _) => {
-                Effect::default()
-            }
+            (Predicate::AdvancingOn(_), Polarity::Affirm) => Effect {
+                clash: THREAT,
+                ..Effect::default()
+            },
+            (Predicate::AtEdge(_) | Predicate::AdvancingOn(_), Polarity::Deny) => Effect::default(),
         }
     }
 }

@@ -257,6 +257,7 @@ fn coverage(point: &ResumePoint, hour: f64) -> f64 {
             sub.newest.is_some_and(|slot| age(slot) <= COVERED_DAYS)
         })
         .map(|sub| sub.share)
-        .sum::<f64>()
+        // Not `sum`: that of nothing is -0.
+        .fold(0.0, |sum, share| sum + share)
         .min(1.0)
 }

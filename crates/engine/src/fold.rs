@@ -84,6 +84,13 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    /// What the fighting that it reports weighs: unrest in a city is unrest in its
+    /// quarters, undiminished.
+    fn clash(&self) -> f64 {
+        let discount = self.discount.repetition * self.discount.crowding;
+        self.effect.clash * self.modality * discount
+    }
+
     /// What it weighs in all, 0 to 1.
     pub(crate) fn weight(&self) -> f64 {
         self.bearing.hierarchy * self.modality * self.discount.repetition * self.discount.crowding
@@ -215,14 +222,16 @@ impl Folded {
                     continue;
                 };
                 let (item, unproven) = reader.item(report, claim, bearing, index[key.as_str()]);
-                if let Some(fits) = &item.effect.fits {
+                if bearing.unrest_only && item.effect.clash == 0.0 {
+                    continue;
+                }
+                if item.effect.fits.is_some() || item.effect.clash != 0.0 {
                     let next = meanings.len();
-                    let bits = fits.iter().map(|f| f.to_bits()).collect();
                     said.push((
                         items.len(),
                         Said {
                             group: item.group,
-                            meaning: *meanings.entry(bits).or_insert(next),
+                            meaning: *meanings.entry(item.effect.bits()).or_insert(next),
                             day: days(report.first_known_at),
                             unproven,
                             base: item.bearing.hierarchy * item.modality,
@@ -268,23 +277,25 @@ impl Folded {
     pub(crate) fn steps(&self) -> Vec<Step> {
         let mut steps: BTreeMap<i64, Step> = BTreeMap::new();
         for item in &self.items {
-            let Some(log_likelihoods) = &item.log_likelihoods else {
+            if item.log_likelihoods.is_none() && item.effect.clash == 0.0 {
                 continue;
-            };
+            }
             let hour = item.entered.slot().0;
             let step = steps.entry(hour).or_insert_with(|| Step {
                 hour,
                 ..Step::default()
             });
             let weight = item.weight();
-            let sum = step
-                .evidence
-                .entry(item.group)
-                .or_insert_with(|| vec![0.0; log_likelihoods.len()]);
-            sum.iter_mut()
-                .zip(log_likelihoods)
-                .for_each(|(s, l)| *s += weight * l);
-            step.clash += weight * item.effect.clash;
+            step.clash += item.clash();
+            if let Some(log_likelihoods) = &item.log_likelihoods {
+                let sum = step
+                    .evidence
+                    .entry(item.group)
+                    .or_insert_with(|| vec![0.0; log_likelihoods.len()]);
+                sum.iter_mut()
+                    .zip(log_likelihoods)
+                    .for_each(|(s, l)| *s += weight * l);
+            }
         }
         steps.into_values().collect()
     }
@@ -441,7 +452,11 @@ impl Reader<'_> {
             listed: self.sides,
             outcomes,
         };
-        let effect = reader.effect(&claim.predicate, claim.polarity, bearing.extent, time);
+        let mut effect = reader.effect(&claim.predicate, claim.polarity, bearing.extent, time);
+        if bearing.unrest_only {
+            effect.fits = None;
+            effect.sieges.clear();
+        }
         let side_of = |actor: &ActorId| self.registry.side_of(actor, time, self.sides);
         let item = Item {
             report: report.key(),

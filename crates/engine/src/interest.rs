@@ -39,7 +39,8 @@ const fn grade_of_kind(kind: SourceKind) -> Grade {
 pub(crate) struct Standing {
     /// How it stands to the sides.
     pub role: Role,
-    /// Whether it is unproven: no anchor.
+    /// Whether it is unproven: no anchor, nor a channel verified to be its own. Only
+    /// such sources can be many faces of one flood.
     pub unproven: bool,
 }
 
@@ -78,7 +79,7 @@ fn registered(id: &SourceId, time: Timestamp, sides: &[ActorId], registry: View<
     };
     Standing {
         role,
-        unproven: !source.grade.is_anchor(),
+        unproven: !source.grade.is_anchor() && !source.identity_verified,
     }
 }
 

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const REPEAT_DAYS: f64 = 8.0;
 /// What a group may say at once without being discounted.
 const TOKENS: f64 = 2.0;
+/// A claim spends at least what this weight would.
+const MIN_BASE: f64 = 1e-3;
 /// How fast a crowd is forgotten.
 const CROWD_DAYS: f64 = 2.0;
 /// How much a crowd of all sources discounts.
@@ -83,7 +85,8 @@ pub fn discounts(claims: &[Said]) -> Vec<Discount> {
                 } else {
                     1.0
                 };
-                fresh.min(refilled(*last, days))
+                // A claim spends tokens by what it weighs by itself.
+                fresh.min(refilled(*last, days) / claim.base.max(MIN_BASE))
             }
         };
         let tokens = groups.get(&claim.group).map_or(TOKENS, |last| {
@@ -94,7 +97,7 @@ pub fn discounts(claims: &[Said]) -> Vec<Discount> {
             Spoken {
                 meaning: claim.meaning,
                 day: claim.day,
-                tokens: (tokens - repetition).max(0.0),
+                tokens: (tokens - claim.base * repetition).max(0.0),
             },
         );
 

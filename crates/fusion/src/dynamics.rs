@@ -2,8 +2,8 @@
 //!
 //! A continuous-time chain: a holder becomes contested at rate a, changes to
 //! another holder outright at rate b; contested ends at rate g. Who follows is
-//! drawn from the entry shares π. All rates scale with one operational time Λ,
-//! which clashes speed up. The transition is exact and takes two exponentials.
+//! drawn from the entry shares π. The transition at even rates is exact and takes
+//! two exponentials; clashes raise the rates for a while, hour by hour.
 
 use crate::outcomes::Outcomes;
 
@@ -27,75 +27,106 @@ impl Rates {
     };
 }
 
-/// How clashes speed time up.
+/// How clashes speed control up. A holder under attack is shaken much more than a
+/// contest is settled, so the two rates scale apart (docs/decisions).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClashModel {
-    /// How many extra days pass in a day at clash intensity 1.
-    pub kappa: f64,
+    /// By how much clash intensity 1 raises the rates at which holders are shaken.
+    pub shake: f64,
+    /// By how much it raises the rate at which contests are settled.
+    pub settle: f64,
     /// The most that clash intensity reaches.
     pub z_max: f64,
     /// How long clash intensity lasts, in days.
     pub tau: f64,
 }
 
+/// Below this, clash intensity is taken to be over.
+const CLASH_OVER: f64 = 1e-3;
+
 impl ClashModel {
     /// The values that were not learned.
     pub const DEFAULT: Self = Self {
-        kappa: 10.0,
-        z_max: 3.0,
+        shake: 300.0,
+        settle: 40.0,
+        z_max: 2.0,
         tau: 1.0,
     };
 
-    /// Λ: operational days over a gap of `days` that begins at intensity `z`.
+    /// The rates at an intensity.
     #[must_use]
-    pub fn operational_days(self, days: f64, z: f64) -> f64 {
-        days + self.kappa * z * self.tau * (1.0 - libm::exp(-days / self.tau))
+    pub fn rates(self, rates: Rates, z: f64) -> Rates {
+        Rates {
+            a: rates.a * (1.0 + self.shake * z),
+            b: rates.b * (1.0 + self.shake * z),
+            g: rates.g * (1.0 + self.settle * z),
+        }
     }
 
     /// Clash intensity after a gap.
     #[must_use]
     pub fn decayed(self, z: f64, days: f64) -> f64 {
-        z * libm::exp(-days / self.tau)
+        let z = z * libm::exp(-days / self.tau);
+        if z < CLASH_OVER { 0.0 } else { z }
     }
 
-    /// Clash intensity after reports of fighting of a total weight.
+    /// Clash intensity after reports of fighting of a total weight; reports that it
+    /// is over count against it.
     #[must_use]
     pub fn raised(self, z: f64, weight: f64) -> f64 {
-        (z + weight).min(self.z_max)
+        (z + weight).clamp(0.0, self.z_max)
+    }
+
+    /// Cuts a gap of `days` that begins at intensity `z` into stretches of even
+    /// intensity: an hour each while it lasts, then the rest at once. Yields the
+    /// length in days and the intensity of each.
+    pub fn stretches(self, z: f64, days: f64) -> impl Iterator<Item = (f64, f64)> {
+        let (mut z, mut left) = (self.decayed(z, 0.0), days);
+        std::iter::from_fn(move || {
+            if left <= 0.0 {
+                return None;
+            }
+            let length = if z > 0.0 { left.min(HOUR) } else { left };
+            let stretch = (length, z);
+            z = self.decayed(z, length);
+            left -= length;
+            // What floating point leaves of a whole number of hours is no stretch.
+            if left < HOUR * 1e-9 {
+                left = 0.0;
+            }
+            Some(stretch)
+        })
     }
 }
+
+/// An hour, in days.
+const HOUR: f64 = 1.0 / 24.0;
 
 /// The chain of one place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dynamics {
     outcomes: Outcomes,
-    rates: Rates,
     shares: Vec<f64>,
 }
 
 impl Dynamics {
-    /// The chain for a place's outcomes, rates and entry shares π (sum 1, none
-    /// for contested).
+    /// The chain for a place's outcomes, with their entry shares π.
     #[must_use]
-    pub fn new(outcomes: Outcomes, rates: Rates) -> Self {
+    pub fn new(outcomes: Outcomes) -> Self {
         let shares = outcomes.entry_shares();
-        Self {
-            outcomes,
-            rates,
-            shares,
-        }
+        Self { outcomes, shares }
     }
 
-    /// The distribution Λ operational days later:
-    /// `C' = c∞ + (p_C − c∞) e^(−sΛ)`, `p_i' = π_i (1 − C') + (p_i − π_i h) e^(−(a+b)Λ)`
+    /// The distribution `days` later, at even rates:
+    /// `C' = c∞ + (p_C − c∞) e^(−s·days)`, `p_i' = π_i (1 − C') + (p_i − π_i h) e^(−(a+b)·days)`
     /// with `s = a + g`, `c∞ = a / s`, `h = 1 − p_C`.
     #[must_use]
-    pub fn forward(&self, p: &[f64], lambda: f64) -> Vec<f64> {
-        let Rates { a, b, g } = self.rates;
+    pub fn forward(&self, p: &[f64], rates: Rates, days: f64) -> Vec<f64> {
+        let Rates { a, b, g } = rates;
         let c = self.outcomes.contested();
         let settled = a / (a + g);
-        let contested = settled + (p[c] - settled) * libm::exp(-(a + g) * lambda);
-        let keep = libm::exp(-(a + b) * lambda);
+        let contested = settled + (p[c] - settled) * libm::exp(-(a + g) * days);
+        let keep = libm::exp(-(a + b) * days);
         let held = 1.0 - p[c];
         let mut next: Vec<f64> = p
             .iter()
@@ -106,17 +137,17 @@ impl Dynamics {
         next
     }
 
-    /// The backward message Λ operational days earlier: for each outcome then, the
+    /// The backward message `days` earlier: for each outcome then, the
     /// expectation of `v` now.
     #[must_use]
-    pub fn backward(&self, v: &[f64], lambda: f64) -> Vec<f64> {
-        let Rates { a, b, g } = self.rates;
+    pub fn backward(&self, v: &[f64], rates: Rates, days: f64) -> Vec<f64> {
+        let Rates { a, b, g } = rates;
         let c = self.outcomes.contested();
         let settled = a / (a + g);
-        let fade = libm::exp(-(a + g) * lambda);
+        let fade = libm::exp(-(a + g) * days);
         let from_holder = settled * (1.0 - fade);
         let from_contested = settled + (1.0 - settled) * fade;
-        let keep = libm::exp(-(a + b) * lambda);
+        let keep = libm::exp(-(a + b) * days);
         let mean: f64 = self.shares.iter().zip(v).map(|(pi, v_i)| pi * v_i).sum();
         let mut earlier: Vec<f64> = v
             .iter()
@@ -126,16 +157,16 @@ impl Dynamics {
         earlier
     }
 
-    /// The chance that an outcome lasts Λ operational days without a break.
+    /// The chance that an outcome lasts `days` without a break.
     #[must_use]
-    pub fn stays(&self, outcome: usize, lambda: f64) -> f64 {
-        let Rates { a, b, g } = self.rates;
+    pub fn stays(&self, outcome: usize, rates: Rates, days: f64) -> f64 {
+        let Rates { a, b, g } = rates;
         let rate = if outcome == self.outcomes.contested() {
             g
         } else {
             a + b * (1.0 - self.shares[outcome])
         };
-        libm::exp(-rate * lambda)
+        libm::exp(-rate * days)
     }
 }
 
@@ -146,7 +177,7 @@ mod tests {
 
     /// The reference vectors hold for three outcomes with π = ½, ½.
     fn reference() -> Dynamics {
-        let mut dynamics = Dynamics::new(Outcomes::new(2), Rates::DEFAULT);
+        let mut dynamics = Dynamics::new(Outcomes::new(2));
         dynamics.shares = vec![0.5, 0.5, 0.0, 0.0, 0.0, 0.0];
         dynamics
     }
@@ -170,19 +201,29 @@ mod tests {
             0.447_043_050_493_063_53,
             0.025_974_025_974_025_976,
         ];
-        assert_near(&reference().forward(&p, 5.0), soon);
-        assert_near(&reference().forward(&p, 500.0), late);
+        assert_near(&reference().forward(&p, Rates::DEFAULT, 5.0), soon);
+        assert_near(&reference().forward(&p, Rates::DEFAULT, 500.0), late);
     }
 
     #[test]
     fn silence_leads_to_uncertainty_never_to_another_holder() {
-        let dynamics = Dynamics::new(Outcomes::new(2), Rates::DEFAULT);
+        let dynamics = Dynamics::new(Outcomes::new(2));
         let mut p = vec![0.9, 0.02, 0.05, 0.01, 0.01, 0.01];
         for _ in 0..100 {
-            p = dynamics.forward(&p, 30.0);
+            p = dynamics.forward(&p, Rates::DEFAULT, 30.0);
             assert!(p[0] >= p[1]);
         }
         assert!((p[0] - p[1]).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_gap_is_its_stretches() {
+        let model = ClashModel::DEFAULT;
+        for (z, days) in [(0.0, 3.0), (2.0, 0.25), (3.0, 400.0), (0.5, 0.01)] {
+            let total: f64 = model.stretches(z, days).map(|(length, _)| length).sum();
+            assert!((total - days).abs() < 1e-9);
+            assert!(model.stretches(z, days).count() < 250);
+        }
     }
 
     proptest! {
@@ -192,13 +233,13 @@ mod tests {
             v in prop::collection::vec(0.0..1.0f64, 6),
             lambda in 0.0..400.0f64,
         ) {
-            let dynamics = Dynamics::new(Outcomes::new(2), Rates::DEFAULT);
+            let dynamics = Dynamics::new(Outcomes::new(2));
             let mut p = raw;
             crate::outcomes::normalise(&mut p);
-            let later: f64 = dynamics.forward(&p, lambda).iter().zip(&v).map(|(a, b)| a * b).sum();
-            let before: f64 = dynamics.backward(&v, lambda).iter().zip(&p).map(|(a, b)| a * b).sum();
+            let later: f64 = dynamics.forward(&p, Rates::DEFAULT, lambda).iter().zip(&v).map(|(a, b)| a * b).sum();
+            let before: f64 = dynamics.backward(&v, Rates::DEFAULT, lambda).iter().zip(&p).map(|(a, b)| a * b).sum();
             prop_assert!((later - before).abs() < 1e-9);
-            prop_assert!((dynamics.forward(&p, lambda).iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            prop_assert!((dynamics.forward(&p, Rates::DEFAULT, lambda).iter().sum::<f64>() - 1.0).abs() < 1e-9);
         }
 
         #[test]
@@ -206,11 +247,11 @@ mod tests {
             raw in prop::collection::vec(0.01..1.0f64, 6),
             (x, y) in (0.0..50.0f64, 0.0..50.0f64),
         ) {
-            let dynamics = Dynamics::new(Outcomes::new(2), Rates::DEFAULT);
+            let dynamics = Dynamics::new(Outcomes::new(2));
             let mut p = raw;
             crate::outcomes::normalise(&mut p);
-            let twice = dynamics.forward(&dynamics.forward(&p, x), y);
-            let once = dynamics.forward(&p, x + y);
+            let twice = dynamics.forward(&dynamics.forward(&p, Rates::DEFAULT, x), Rates::DEFAULT, y);
+            let once = dynamics.forward(&p, Rates::DEFAULT, x + y);
             for (t, o) in twice.iter().zip(&once) {
                 prop_assert!((t - o).abs() < 1e-9);
             }

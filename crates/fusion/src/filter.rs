@@ -87,7 +87,7 @@ impl Filter {
             led,
         } = standing;
         Self {
-            dynamics: Dynamics::new(outcomes, Rates::DEFAULT),
+            dynamics: Dynamics::new(outcomes),
             outcomes,
             clash_model: ClashModel::DEFAULT,
             hour,
@@ -144,11 +144,18 @@ impl Filter {
         if days == 0.0 {
             return;
         }
-        let lambda = self.clash_model.operational_days(days, self.clash);
-        let next = self.dynamics.forward(&self.alpha, lambda);
+        let stretches: Vec<_> = self.clash_model.stretches(self.clash, days).collect();
+        for (length, z) in stretches {
+            self.pass_stretch(self.clash_model.rates(Rates::DEFAULT, z), length);
+        }
+        self.clash = self.clash_model.decayed(self.clash, days);
+    }
+
+    fn pass_stretch(&mut self, rates: Rates, days: f64) {
+        let next = self.dynamics.forward(&self.alpha, rates, days);
         for (outcome, ladder) in self.ladders.iter_mut().enumerate() {
             let kept = if next[outcome] > 0.0 {
-                self.alpha[outcome] * self.dynamics.stays(outcome, lambda) / next[outcome]
+                self.alpha[outcome] * self.dynamics.stays(outcome, rates, days) / next[outcome]
             } else {
                 1.0
             };
@@ -156,9 +163,8 @@ impl Filter {
         }
         self.alpha = next;
         for without in self.without.values_mut() {
-            *without = self.dynamics.forward(without, lambda);
+            *without = self.dynamics.forward(without, rates, days);
         }
-        self.clash = self.clash_model.decayed(self.clash, days);
     }
 
     /// Takes the evidence of a slot in, not before where it stands.
@@ -211,21 +217,25 @@ impl Filter {
         let mut at = self.hour.map_or(hour, |h| h as f64);
         z = self.clash_model.decayed(z, (hour - at).max(0.0) / 24.0);
         at = hour;
-        let mut lambdas = Vec::with_capacity(later.len());
+        let mut gaps = Vec::with_capacity(later.len());
         for step in later {
             let days = (step.hour as f64 - at).max(0.0) / 24.0;
-            lambdas.push(self.clash_model.operational_days(days, z));
+            gaps.push((z, days));
             z = self
                 .clash_model
                 .raised(self.clash_model.decayed(z, days), step.clash);
             at = step.hour as f64;
         }
         let mut message = vec![1.0; self.outcomes.count()];
-        for (step, lambda) in later.iter().zip(&lambdas).rev() {
+        for (step, (z, days)) in later.iter().zip(gaps).rev() {
             let evidence = factors(self.outcomes, &step.evidence, without);
             message.iter_mut().zip(&evidence).for_each(|(m, e)| *m *= e);
             normalise(&mut message);
-            message = self.dynamics.backward(&message, *lambda);
+            let stretches: Vec<_> = self.clash_model.stretches(z, days).collect();
+            for (length, z) in stretches.into_iter().rev() {
+                let rates = self.clash_model.rates(Rates::DEFAULT, z);
+                message = self.dynamics.backward(&message, rates, length);
+            }
         }
         message
     }

@@ -39,6 +39,7 @@ pub fn source(wire: &v1::Source, v: &mut Violations) -> Option<Source> {
         kind: kind.unwrap_or(SourceKind::Aggregator),
         reporting: enums::reporting(reporting),
         alignments,
+        identity_verified: wire.identity_verified,
         grade: enums::grade(grade),
     })
 }
