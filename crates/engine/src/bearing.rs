@@ -44,8 +44,8 @@ pub(crate) fn bearing(claim: &Claim, place: &Place, registry: View<'_>) -> Optio
     if claim.sub_places.contains(&place.id) {
         return direct(Extent::Whole);
     }
-    let elsewhere = !claim.sub_places.is_empty()
-        || matches!(claim.extent, Extent::Edge | Extent::Outskirts);
+    let elsewhere =
+        !claim.sub_places.is_empty() || matches!(claim.extent, Extent::Edge | Extent::Outskirts);
     is_city_of(&claim.place, place, registry).then_some(Bearing {
         extent: claim.extent,
         direct: false,

@@ -17,15 +17,16 @@ const AT_THE_GATE: f64 = 0.15;
 /// fighting in it.
 const THREAT: f64 = 1.0;
 
-/// How much the word that a side left all of a place calms the fight for it.
-const CALM: f64 = -1.0;
+/// How much the word that a side left all of a place calms the fight for it:
+/// enough to end it, if the word has its full weight.
+const CALM: f64 = -2.0;
 
 /// What a claim says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Effect {
     /// How well each outcome fits the claim, 0 to 1; `None`: it bears on no holder.
     pub fits: Option<Vec<f64>>,
-    /// How much fighting it reports, or, below 0, the end of it; -1 to 1.
+    /// How much fighting it reports, or, below 0, the end of it; -2 to 1.
     pub clash: f64,
     /// Outcomes that are said to besiege the place (true) or not to (false).
     pub sieges: Vec<(usize, bool)>,
@@ -152,13 +153,13 @@ impl Sides<'_> {
                 }
             }
             (Predicate::Withdrew(_), Polarity::Affirm) => {
-                let left = if whole { 0.0 } else { 0.5 };
+                let (left, fight) = if whole { (0.0, 0.3) } else { (0.5, 0.5) };
                 Effect {
                     fits: fits(&|o| {
                         if is_subject(o) {
                             left
                         } else if o == contested || o == mixed {
-                            0.5
+                            fight
                         } else {
                             1.0
                         }
