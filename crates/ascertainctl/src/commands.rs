@@ -1,0 +1,9 @@
+//! One module for each noun.
+
+pub(crate) mod actor;
+mod entity;
+pub(crate) mod node;
+pub(crate) mod place;
+pub(crate) mod report;
+pub(crate) mod source;
+pub(crate) mod state;

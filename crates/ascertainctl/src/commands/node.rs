@@ -1,0 +1,128 @@
+//! What runs in a process, and what it holds.
+
+use ascertain_client::render;
+use ascertain_proto::v1::{
+    GetNodeDigestRequest, GetNodeStatusRequest, GetNodeStatusResponse, PartitionStatus, RoleDigest,
+    RoleStatus,
+};
+use prost_types::Timestamp;
+
+use crate::failure::Failure;
+use crate::input;
+use crate::output::{Context, Rows};
+
+/// What can be asked of a process.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Which roles run, and how far they are
+    Status,
+    /// Digests of what the process holds, to compare two
+    Digest {
+        /// Moment at which beliefs are evaluated (RFC 3339) [default: now]
+        #[arg(long, value_name = "TIME", value_parser = input::time)]
+        as_of: Option<Timestamp>,
+    },
+}
+
+const STATUS_HEADER: &[&str] = &[
+    "role",
+    "serving",
+    "partition",
+    "processed_sequence",
+    "end_sequence",
+    "lag",
+    "known_at",
+];
+const DIGEST_HEADER: &[&str] = &[
+    "role",
+    "record_count",
+    "records",
+    "belief_count",
+    "beliefs",
+    "log",
+];
+
+pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
+    let client = context.reader()?;
+    match command {
+        Command::Status => {
+            let status = client.get_node_status(GetNodeStatusRequest {}).await?;
+            let rows = || Rows::new(STATUS_HEADER, status.roles.iter().flat_map(role_rows));
+            let text = status_text(&status, &rows());
+            context.show("GetNodeStatusResponse", &status, rows, Some(text))
+        }
+        Command::Digest { as_of } => {
+            let digest = client
+                .get_node_digest(GetNodeDigestRequest { as_of })
+                .await?;
+            let rows = || Rows::new(DIGEST_HEADER, digest.roles.iter().map(digest_row));
+            let as_of = render::time(digest.as_of.as_ref());
+            let text = format!("beliefs as of {as_of}\n\n{}", rows().to_text());
+            context.show("GetNodeDigestResponse", &digest, rows, Some(text))
+        }
+    }
+}
+
+fn status_text(status: &GetNodeStatusResponse, rows: &Rows) -> String {
+    let GetNodeStatusResponse {
+        node,
+        version,
+        started_at,
+        roles,
+    } = status;
+    let started = render::time(started_at.as_ref());
+    let mut text = format!(
+        "node {node}, version {version}, started {started}\n\n{}",
+        rows.to_text()
+    );
+    for role in roles {
+        for counter in &role.counters {
+            text += &format!("{}.{} {}\n", role.role, counter.name, counter.value);
+        }
+    }
+    text
+}
+
+/// One row for each partition; a role without partitions has one all the same.
+fn role_rows(role: &RoleStatus) -> Vec<Vec<String>> {
+    let serving = role.serving.to_string();
+    let row = |partition: &PartitionStatus| {
+        let lag = partition
+            .end_sequence
+            .saturating_sub(partition.processed_sequence);
+        vec![
+            role.role.clone(),
+            serving.clone(),
+            partition.partition.to_string(),
+            partition.processed_sequence.to_string(),
+            partition.end_sequence.to_string(),
+            lag.to_string(),
+            render::time(partition.known_at.as_ref()),
+        ]
+    };
+    if role.partitions.is_empty() {
+        let mut bare = vec![role.role.clone(), serving];
+        bare.resize(STATUS_HEADER.len(), "-".to_owned());
+        return vec![bare];
+    }
+    role.partitions.iter().map(row).collect()
+}
+
+fn digest_row(role: &RoleDigest) -> Vec<String> {
+    vec![
+        role.role.clone(),
+        role.record_count.to_string(),
+        hex(&role.records),
+        role.belief_count.to_string(),
+        hex(&role.beliefs),
+        hex(&role.log),
+    ]
+}
+
+/// A digest in hexadecimal; `-` where the role holds nothing of the kind.
+fn hex(digest: &[u8]) -> String {
+    if digest.is_empty() {
+        return "-".to_owned();
+    }
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,242 @@
+//! Reports: submit them and read them back.
+
+use ascertain_client::render;
+use ascertain_proto::v1::submit_result::Result as Answer;
+use ascertain_proto::v1::{
+    GetReportRequest, ListReportsRequest, ListReportsResponse, RecordedReportView,
+    SubmitReportsResponse, SubmitResult,
+};
+use prost_types::Timestamp;
+
+use crate::failure::Failure;
+use crate::input::{self, WriteArgs};
+use crate::output::{Context, Format, Rows};
+
+/// What can be done with reports.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Submit reports; one line for each says how it went
+    Submit {
+        /// JSON, JSON Lines or YAML: a report, a list, or an object with reports or submissions; - for stdin
+        file: String,
+        #[command(flatten)]
+        write: WriteArgs,
+    },
+    /// Show one report
+    Get {
+        /// The report's id
+        id: String,
+        /// The partner who submitted it [default: your own]
+        #[arg(long)]
+        partner: Option<String>,
+        /// Token of a write that the answer must have seen; may be given again
+        #[arg(long, value_name = "TOKEN")]
+        at_least: Vec<String>,
+    },
+    /// List reports, newest known first
+    List {
+        /// Only reports with a claim on this place, id or code
+        #[arg(long)]
+        place: Option<String>,
+        /// Only what was known by then (RFC 3339)
+        #[arg(long, value_name = "TIME", value_parser = input::time)]
+        as_known_at: Option<Timestamp>,
+        /// Token of a write that the answer must have seen; may be given again
+        #[arg(long, value_name = "TOKEN")]
+        at_least: Vec<String>,
+    },
+}
+
+const HEADER: &[&str] = &[
+    "known_at",
+    "partner_id",
+    "report_id",
+    "reference",
+    "originator",
+    "claims",
+    "flags",
+];
+
+pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Submit { file, write } => submit(&file, &write, context).await,
+        Command::Get {
+            id,
+            partner,
+            at_least,
+        } => {
+            let partner_id = partner.unwrap_or_default();
+            let request = GetReportRequest {
+                report_id: id,
+                partner_id,
+                at_least,
+            };
+            let response = context.reader()?.get_report(request).await?;
+            let view = response.report.ok_or(Failure::Empty)?;
+            let rows = || Rows::new(HEADER, [row(&view)]);
+            context.show(
+                "RecordedReportView",
+                &view,
+                rows,
+                Some(render::report(&view)),
+            )
+        }
+        Command::List {
+            place,
+            as_known_at,
+            at_least,
+        } => {
+            let place = place.unwrap_or_default();
+            let request = ListReportsRequest {
+                place,
+                as_known_at,
+                at_least,
+                ..ListReportsRequest::default()
+            };
+            let reports = context.reader()?.list_reports(request).await?;
+            let response = ListReportsResponse {
+                reports,
+                next_page_token: String::new(),
+            };
+            let rows = || Rows::new(HEADER, response.reports.iter().map(row));
+            context.show("ListReportsResponse", &response, rows, None)
+        }
+    }
+}
+
+async fn submit(file: &str, write: &WriteArgs, context: &mut Context<'_>) -> Result<(), Failure> {
+    let submissions = input::submissions(&input::read(file)?, write)?;
+    let client = context.writer()?;
+    let mut response = SubmitReportsResponse::default();
+    let (mut tally, mut written) = (Tally::default(), Ok(()));
+    let (format, out) = (context.format, &mut *context.out);
+    let submitted = client
+        .submit_all(futures::stream::iter(submissions), |result| {
+            tally.count(&result);
+            // People see each result as it comes; the other forms are one document.
+            if format == Format::Table {
+                let line = line(&result);
+                if written.is_ok() {
+                    written = out.write_all(line.as_bytes());
+                }
+            } else {
+                response.results.push(result);
+            }
+        })
+        .await;
+    written?;
+    if format != Format::Table {
+        let header = &["report_id", "result", "write_token", "reason", "message"];
+        let rows = || Rows::new(header, response.results.iter().map(result_row));
+        context.show("SubmitReportsResponse", &response, rows, None)?;
+    }
+    let Tally {
+        stored,
+        duplicates,
+        refused,
+    } = tally;
+    let verb = if write.validate_only {
+        "valid"
+    } else {
+        "stored"
+    };
+    context.say(&format!(
+        "{stored} {verb}, {duplicates} stored before, {refused} refused"
+    ))?;
+    let total = submitted?;
+    if refused > 0 {
+        Err(Failure::SomeRefused { refused, total })
+    } else {
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Tally {
+    stored: usize,
+    duplicates: usize,
+    refused: usize,
+}
+
+impl Tally {
+    fn count(&mut self, result: &SubmitResult) {
+        match &result.result {
+            Some(Answer::Acknowledgement(ack)) if ack.duplicate => self.duplicates += 1,
+            Some(Answer::Acknowledgement(_)) => self.stored += 1,
+            Some(Answer::Rejection(_)) | None => self.refused += 1,
+        }
+    }
+}
+
+/// Id, `ok`, `duplicate` or `refused`, the write token, and why it was refused.
+fn result_row(result: &SubmitResult) -> Vec<String> {
+    match &result.result {
+        Some(Answer::Acknowledgement(ack)) => {
+            let how = if ack.duplicate { "duplicate" } else { "ok" };
+            let flags = ack.flags.join(" ");
+            vec![
+                ack.report_id.clone(),
+                how.into(),
+                ack.write_token.clone(),
+                String::new(),
+                flags,
+            ]
+        }
+        Some(Answer::Rejection(no)) => {
+            let mistakes = no
+                .violations
+                .iter()
+                .map(|one| format!("{}: {}", one.field, one.description));
+            let told: Vec<String> = std::iter::once(no.message.clone())
+                .chain(mistakes)
+                .collect();
+            vec![
+                no.id.clone(),
+                "refused".into(),
+                String::new(),
+                no.reason.clone(),
+                told.join("; "),
+            ]
+        }
+        None => vec![
+            String::new(),
+            "refused".into(),
+            String::new(),
+            String::new(),
+            "no answer".into(),
+        ],
+    }
+}
+
+/// The same for people: one line, and one below it for each mistake.
+fn line(result: &SubmitResult) -> String {
+    if let Some(Answer::Rejection(no)) = &result.result {
+        let id = if no.id.is_empty() { "-" } else { &no.id };
+        let mut text = format!("{id}  refused  {}: {}\n", no.reason, no.message);
+        for violation in &no.violations {
+            text += &format!("  {}: {}\n", violation.field, violation.description);
+        }
+        return text;
+    }
+    let row = result_row(result);
+    let cells: Vec<&str> = row
+        .iter()
+        .map(String::as_str)
+        .filter(|cell| !cell.is_empty())
+        .collect();
+    cells.join("  ") + "\n"
+}
+
+fn row(view: &RecordedReportView) -> Vec<String> {
+    let report = view.report.clone().unwrap_or_default();
+    let claims: Vec<String> = report.claims.iter().map(render::claim).collect();
+    vec![
+        render::time(view.known_at.as_ref()),
+        view.partner_id.clone(),
+        report.report_id.clone(),
+        report.partner_reference.clone(),
+        render::originator(&report),
+        claims.join("; "),
+        view.flags.join(" "),
+    ]
+}

@@ -1,0 +1,158 @@
+//! Control states: who controls a place, and why.
+
+use ascertain_client::render;
+use ascertain_proto::v1::{
+    ControlState, ExplainControlStateRequest, GetControlStateRequest, ListControlStatesRequest,
+    ListControlStatesResponse,
+};
+
+use crate::failure::Failure;
+use crate::input::ReadArgs;
+use crate::output::{Context, Rows};
+
+/// What can be asked of states.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Who controls a place
+    Get {
+        /// A place id, or a place code
+        place: String,
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Who controls each place of an area
+    List {
+        /// Only this place and those below it
+        #[arg(long, value_name = "PLACE")]
+        within: Option<String>,
+        /// Leave places out that no evidence bears on
+        #[arg(long)]
+        with_evidence: bool,
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+    /// Why: from the answer down to reports and who passed them on
+    Explain {
+        /// A place id, or a place code
+        place: String,
+        #[command(flatten)]
+        read: ReadArgs,
+    },
+}
+
+const HEADER: &[&str] = &[
+    "place_id",
+    "as_of",
+    "as_known_at",
+    "status",
+    "besieged",
+    "leading_outcome",
+    "probability",
+    "likelihood",
+    "dispute",
+    "analytic_confidence",
+    "independent_groups",
+    "newest_evidence",
+    "coverage",
+];
+
+pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
+    let client = context.reader()?;
+    match command {
+        Command::Get { place, read } => {
+            let request = GetControlStateRequest {
+                place,
+                read: Some(read.into()),
+            };
+            let response = client.get_control_state(request).await?;
+            let state = response.state.ok_or(Failure::Empty)?;
+            let rows = || Rows::new(HEADER, [row(&state)]);
+            context.show("ControlState", &state, rows, Some(render::state(&state)))
+        }
+        Command::List {
+            within,
+            with_evidence,
+            read,
+        } => {
+            let request = ListControlStatesRequest {
+                within_place_id: within.unwrap_or_default(),
+                read: Some(read.into()),
+                with_evidence_only: with_evidence,
+                ..ListControlStatesRequest::default()
+            };
+            let states = client.list_control_states(request).await?;
+            let response = ListControlStatesResponse {
+                states,
+                next_page_token: String::new(),
+            };
+            let rows = || Rows::new(HEADER, response.states.iter().map(row));
+            context.show("ListControlStatesResponse", &response, rows, None)
+        }
+        Command::Explain { place, read } => {
+            let request = ExplainControlStateRequest {
+                place,
+                read: Some(read.into()),
+            };
+            let response = client.explain_control_state(request).await?;
+            let explanation = response.explanation.ok_or(Failure::Empty)?;
+            let groups = || {
+                let header = &[
+                    "group",
+                    "name",
+                    "weight",
+                    "weight_lost",
+                    "interest",
+                    "reason",
+                    "reports",
+                ];
+                let contributions = explanation
+                    .groups
+                    .iter()
+                    .filter_map(|group| group.contribution.as_ref());
+                Rows::new(
+                    header,
+                    contributions.map(|contribution| {
+                        let reports = contribution
+                            .reports
+                            .iter()
+                            .map(|report| report.report_id.as_str());
+                        vec![
+                            contribution.group.clone(),
+                            contribution.name.clone(),
+                            contribution.weight.to_string(),
+                            contribution.weight_lost.to_string(),
+                            render::interest(contribution.interest).to_owned(),
+                            contribution.reason.clone(),
+                            reports.collect::<Vec<_>>().join(" "),
+                        ]
+                    }),
+                )
+            };
+            let text = render::explanation(&explanation);
+            context.show("Explanation", &explanation, groups, Some(text))
+        }
+    }
+}
+
+fn row(state: &ControlState) -> Vec<String> {
+    let leading = state
+        .outcomes
+        .iter()
+        .max_by_key(|outcome| outcome.probability_ppm);
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    vec![
+        state.place_id.clone(),
+        render::time(state.as_of.as_ref()),
+        render::time(state.as_known_at.as_ref()),
+        render::status(state.status).to_owned(),
+        state.besieged.to_string(),
+        or_none(leading.map(render::outcome_name)),
+        or_none(leading.map(|outcome| render::percent(outcome.probability_ppm))),
+        or_none(leading.map(|outcome| render::likelihood(outcome.term))),
+        format!("{:.2}", state.dispute),
+        render::analytic_confidence(state.analytic_confidence),
+        state.independent_groups.to_string(),
+        or_none(state.staleness.as_ref().map(render::span)),
+        format!("{:.2}", state.coverage),
+    ]
+}
