@@ -1,0 +1,183 @@
+//! The files around sled: the lock, the state file, and the folders set aside.
+//!
+//! ```text
+//! dir.lock           held while the store is open
+//! dir/state          schema, last synced commit, whether it was closed cleanly
+//! dir/damaged        why it has to be set aside; there only if so
+//! dir/sled/          sled's own
+//! dir.damaged-<n>    what was set aside; the newest two are kept
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// How many folders set aside are kept.
+const KEPT_ASIDE: usize = 2;
+const FORMAT: &str = "ascertain-store 1";
+
+/// What is known about a store without opening it. The commit is a watermark:
+/// sled takes a damaged log for a shorter one and says nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) schema: String,
+    pub(crate) version: u32,
+    /// The last commit that was synced.
+    pub(crate) commit: u64,
+    /// Whether the store was closed, and not just dropped or killed.
+    pub(crate) clean: bool,
+}
+
+impl State {
+    fn to_text(&self) -> String {
+        let Self {
+            schema,
+            version,
+            commit,
+            clean,
+        } = self;
+        let text = format!(
+            "{FORMAT}\nschema {schema}\nversion {version}\ncommit {commit}\nclean {clean}\n"
+        );
+        let crc = crc32c::crc32c(text.as_bytes());
+        format!("{text}crc {crc:08x}\n")
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        if lines.next()? != FORMAT {
+            return None;
+        }
+        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        let state = Self {
+            schema: field("schema")?.to_owned(),
+            version: field("version")?.parse().ok()?,
+            commit: field("commit")?.parse().ok()?,
+            clean: field("clean")?.parse().ok()?,
+        };
+        // The same text again says that every byte is as it was written.
+        (state.to_text() == text).then_some(state)
+    }
+}
+
+/// Takes the lock beside a store's folder, held as long as the file is open;
+/// `None` while somebody else has it.
+pub(crate) fn lock(dir: &Path) -> io::Result<Option<File>> {
+    if let Some(parent) = parent(dir) {
+        fs::create_dir_all(parent)?;
+    }
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(beside(dir, ".lock"))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The folder of sled.
+pub(crate) fn sled(dir: &Path) -> PathBuf {
+    dir.join("sled")
+}
+
+/// The state file: `None` where there is none, or none that can be read.
+pub(crate) fn read_state(dir: &Path) -> io::Result<Option<State>> {
+    match fs::read(dir.join("state")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+        Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(State::from_text)),
+    }
+}
+
+/// Writes the state file, durably, whole or not at all.
+pub(crate) fn write_state(dir: &Path, state: &State) -> io::Result<()> {
+    let temporary = dir.join("state.tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(state.to_text().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(temporary, dir.join("state"))?;
+    sync_folder(dir)
+}
+
+/// Makes the folder of a new store.
+pub(crate) fn make(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    sync_folder(parent(dir).unwrap_or(Path::new(".")))
+}
+
+/// Says that a store has to be set aside when it is opened the next time.
+pub(crate) fn condemn(dir: &Path, reason: &str) -> io::Result<()> {
+    fs::write(dir.join("damaged"), reason)?;
+    sync_folder(dir)
+}
+
+/// Why a store has to be set aside, if it has to.
+pub(crate) fn condemned(dir: &Path) -> Option<String> {
+    let bytes = fs::read(dir.join("damaged")).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Moves a store's folder aside, and forgets all but the newest set aside.
+pub(crate) fn set_aside(dir: &Path) -> io::Result<()> {
+    let mut aside = numbers_aside(dir)?;
+    let next = aside.last().map_or(1, |last| last + 1);
+    fs::rename(dir, beside(dir, &format!(".damaged-{next}")))?;
+    aside.push(next);
+    for old in aside.iter().rev().skip(KEPT_ASIDE) {
+        fs::remove_dir_all(beside(dir, &format!(".damaged-{old}")))?;
+    }
+    Ok(())
+}
+
+fn numbers_aside(dir: &Path) -> io::Result<Vec<u64>> {
+    let Some(name) = dir.file_name().and_then(|name| name.to_str()) else {
+        return Ok(Vec::new());
+    };
+    let prefix = format!("{name}.damaged-");
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(parent(dir).unwrap_or(Path::new(".")))? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Deletes files of sled's folder whose names say that they are snapshots: all of
+/// them, or those left behind half made. Snapshots only save a scan of the log; a
+/// bad one makes opening fail for good.
+pub(crate) fn remove_snapshots(sled: &Path, only_half_made: bool) -> io::Result<()> {
+    let entries = match fs::read_dir(sled) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && (!only_half_made || name.ends_with(".generating")) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn parent(dir: &Path) -> Option<&Path> {
+    dir.parent().filter(|parent| !parent.as_os_str().is_empty())
+}
+
+fn beside(dir: &Path, suffix: &str) -> PathBuf {
+    let mut path = dir.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
+}
