@@ -68,6 +68,9 @@ impl Failure {
             for violation in error.violations() {
                 text += &format!("  {}: {}\n", violation.field, violation.description);
             }
+            if error.code() == tonic::Code::Unimplemented {
+                text += "  the process there does not serve this; name another with --endpoint\n";
+            }
             if let ClientError::Unreachable { source, .. } = error {
                 text += &format!("  {}\n", cause(source));
             }

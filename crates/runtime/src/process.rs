@@ -201,15 +201,17 @@ async fn live(
         "starting"
     );
     let mut process = Process::new(config);
-    let signals = process.shutdown.clone().on_signals();
-    process
-        .tasks
-        .worker("signals", async move { Ok(signals.await?) });
+    // Not one of the process's tasks: a second signal must be heard to the very
+    // end, also while the workers stop. A thread of its own hears it even when a
+    // start blocks. Dropping the set ends it.
+    let mut signals = tokio::task::JoinSet::new();
+    signals.spawn(process.shutdown.clone().on_signals());
     let started = {
         let shutdown = process.shutdown.clone();
         tokio::select! {
-            // A start may take long; a signal ends it.
             biased;
+            Some(ended) = signals.join_next() => Err(deaf(ended)),
+            // A start may take long; a signal ends it.
             () = shutdown.draining() => Ok(()),
             started = start(&mut process) => started,
         }
@@ -226,6 +228,17 @@ async fn live(
         }
         // Each was logged where it happened.
         _ => ExitCode::FAILURE,
+    }
+}
+
+/// Listening to signals ends only where it cannot begin.
+fn deaf(
+    ended: Result<std::io::Result<std::convert::Infallible>, tokio::task::JoinError>,
+) -> anyhow::Error {
+    match ended {
+        Ok(Err(error)) => anyhow::Error::new(error).context("signals cannot be listened to"),
+        Ok(Ok(never)) => match never {},
+        Err(error) => error.into(),
     }
 }
 

@@ -2,6 +2,8 @@
 //! answered, then the workers behind it stop. The order matters: a handler that
 //! waits for its write needs the writer alive.
 
+use std::convert::Infallible;
+
 use tokio_util::sync::CancellationToken;
 
 /// The exit code after a second signal: 128 + SIGINT, as shells have it.
@@ -58,24 +60,25 @@ impl Shutdown {
     }
 
     /// Begins the drain at the first SIGTERM or SIGINT and ends the process at
-    /// once, with exit code 130, at the second. Returns when the workers stop.
+    /// once, with exit code 130, at the second. Never returns otherwise.
     ///
     /// # Errors
     /// The system does not let signals be listened to.
-    pub(crate) async fn on_signals(self) -> std::io::Result<()> {
+    pub(crate) async fn on_signals(self) -> std::io::Result<Infallible> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut first = true;
         loop {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
-                () = self.stopping() => return Ok(()),
             };
-            if self.is_draining() {
+            if !first {
                 tracing::warn!(signal = name, "second signal: ending at once");
                 std::process::exit(INTERRUPTED);
             }
+            first = false;
             self.begin(name);
         }
     }
