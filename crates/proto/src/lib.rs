@@ -46,6 +46,7 @@ pub mod store {
 
 pub mod inward;
 pub mod outward;
+pub mod resume;
 pub mod token;
 
 /// The compiled descriptors of every message and service: for reflection and for

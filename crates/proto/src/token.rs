@@ -36,13 +36,7 @@ impl WriteToken {
                 })
                 .collect(),
         };
-        wire.encode_to_vec()
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                // Writing into a String does not fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        to_hex(&wire.encode_to_vec())
     }
 
     /// Reads a token that was given out.
@@ -64,7 +58,19 @@ impl WriteToken {
     }
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Bytes as lower-case hexadecimal.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing into a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Bytes from hexadecimal in any case; `None` where it is none.
+#[must_use]
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text
         .chars()
         .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))

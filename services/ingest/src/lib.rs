@@ -1,1 +1,21 @@
 //! Takes reports and registry changes, checks them, and acknowledges what is durable.
+//!
+//! [`Ingest`] is the whole service over any log; a binary adds the log, the
+//! ports and the drain.
+
+mod accept;
+mod apply;
+mod counters;
+mod error;
+mod grpc;
+mod import;
+mod ledger;
+mod partition;
+mod registry;
+mod replay;
+mod role;
+mod service;
+mod stamp;
+mod writer;
+
+pub use service::{Ingest, Settings, StartError};

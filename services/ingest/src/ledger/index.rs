@@ -1,0 +1,180 @@
+//! The index on disk: accepted reports by id, and how far each partition is. What
+//! cannot be trusted is thrown away and read from the log again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ascertain_domain::id::{Digest, ReportId, ReportKey};
+use ascertain_domain::time::Timestamp;
+use ascertain_log::{Incarnation, PartitionId, Sequence};
+use ascertain_proto::store::v1::{LedgerCheckpoint, LedgerEntry, WritePosition};
+use ascertain_store::{Batch, Family, Store, StoreError};
+use prost::Message as _;
+
+use super::{Checkpoint, Entry};
+
+/// The key of the log's incarnation among the checkpoints.
+const INCARNATION: &[u8] = b"incarnation";
+/// Keys deleted in one commit.
+const DELETED_AT_ONCE: usize = 10_000;
+
+/// The index cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IndexError {
+    /// The store fails.
+    #[error("the index of accepted reports fails")]
+    Store(#[from] StoreError),
+    /// A stored form is not what was written.
+    #[error("an entry of the index of accepted reports cannot be read")]
+    Form,
+}
+
+impl From<prost::DecodeError> for IndexError {
+    fn from(_: prost::DecodeError) -> Self {
+        Self::Form
+    }
+}
+
+/// Accepted reports by id.
+pub(crate) struct Index {
+    store: Arc<Store>,
+    reports: Family,
+    checkpoints: Family,
+}
+
+impl Index {
+    /// The index of a log. One of another log is emptied.
+    pub(crate) fn open(store: Arc<Store>, incarnation: Incarnation) -> Result<Self, IndexError> {
+        let index = Self {
+            reports: store.family("r"),
+            checkpoints: store.family("c"),
+            store,
+        };
+        let known = index.checkpoints.get(INCARNATION)?;
+        if known.as_deref() != Some(&incarnation.0) {
+            index.clear()?;
+            let mut batch = Batch::new();
+            batch.put(&index.checkpoints, INCARNATION, incarnation.0);
+            index.store.commit(batch)?;
+        }
+        Ok(index)
+    }
+
+    /// Throws everything away but the incarnation.
+    pub(crate) fn clear(&self) -> Result<(), IndexError> {
+        // First the checkpoints: a crash in between leaves entries that come again.
+        for family in [&self.checkpoints, &self.reports] {
+            let mut batch = Batch::new();
+            for item in family.scan_prefix([]) {
+                let (key, _) = item?;
+                if key != INCARNATION {
+                    batch.delete(family, key);
+                }
+                if batch.len() >= DELETED_AT_ONCE {
+                    self.store.commit(std::mem::take(&mut batch))?;
+                }
+            }
+            self.store.commit(batch)?;
+        }
+        Ok(())
+    }
+
+    /// What is known of a report.
+    pub(crate) fn get(&self, key: &ReportKey) -> Result<Option<Entry>, IndexError> {
+        self.reports
+            .get(stored_key(key))?
+            .map(|bytes| read_entry(&bytes))
+            .transpose()
+    }
+
+    /// Whether any partner's report has this id.
+    pub(crate) fn has_report(&self, id: ReportId) -> Result<bool, IndexError> {
+        Ok(self
+            .reports
+            .scan_prefix(id.0.as_bytes())
+            .next()
+            .transpose()?
+            .is_some())
+    }
+
+    /// How far a partition is.
+    pub(crate) fn checkpoint(&self, partition: PartitionId) -> Result<Checkpoint, IndexError> {
+        let Some(bytes) = self.checkpoints.get(partition.0.to_be_bytes())? else {
+            return Ok(Checkpoint::default());
+        };
+        let wire = LedgerCheckpoint::decode(bytes.as_slice())?;
+        let known_at = wire.known_at_us.map(Timestamp::from_micros).transpose();
+        Ok(Checkpoint {
+            sequence: Sequence(wire.sequence),
+            known_at: known_at.map_err(|_| IndexError::Form)?,
+            live: wire.live,
+        })
+    }
+
+    /// Writes entries and how far they bring the partition, together.
+    pub(crate) fn put(
+        &self,
+        partition: PartitionId,
+        checkpoint: Checkpoint,
+        entries: &BTreeMap<ReportKey, Entry>,
+    ) -> Result<(), IndexError> {
+        let mut batch = Batch::new();
+        for (key, entry) in entries {
+            batch.put(&self.reports, stored_key(key), write_entry(entry));
+        }
+        let wire = LedgerCheckpoint {
+            sequence: checkpoint.sequence.0,
+            known_at_us: checkpoint.known_at.map(Timestamp::micros),
+            live: checkpoint.live,
+        };
+        batch.put(
+            &self.checkpoints,
+            partition.0.to_be_bytes(),
+            wire.encode_to_vec(),
+        );
+        Ok(self.store.commit(batch)?)
+    }
+
+    /// Makes everything so far durable, so that a start has less to read.
+    pub(crate) fn sync(&self) -> Result<(), IndexError> {
+        Ok(self.store.sync()?)
+    }
+}
+
+fn stored_key(key: &ReportKey) -> Vec<u8> {
+    [key.report.0.as_bytes(), key.partner.as_str().as_bytes()].concat()
+}
+
+fn write_entry(entry: &Entry) -> Vec<u8> {
+    let positions = entry.positions.iter();
+    let wire = LedgerEntry {
+        submitted_digest: entry.submitted.0.to_vec(),
+        body_digest: entry.body.0.to_vec(),
+        first_recorded_at_us: entry.first_recorded_at.micros(),
+        time_inconsistent: entry.time_inconsistent,
+        positions: positions
+            .map(|(&partition, &sequence)| WritePosition {
+                partition,
+                sequence,
+            })
+            .collect(),
+    };
+    wire.encode_to_vec()
+}
+
+fn read_entry(bytes: &[u8]) -> Result<Entry, IndexError> {
+    let wire = LedgerEntry::decode(bytes)?;
+    let digest = |bytes: Vec<u8>| bytes.try_into().map(Digest).map_err(|_| IndexError::Form);
+    let first_recorded_at = Timestamp::from_micros(wire.first_recorded_at_us);
+    Ok(Entry {
+        submitted: digest(wire.submitted_digest)?,
+        body: digest(wire.body_digest)?,
+        first_recorded_at: first_recorded_at.map_err(|_| IndexError::Form)?,
+        time_inconsistent: wire.time_inconsistent,
+        positions: wire
+            .positions
+            .into_iter()
+            .map(|p| (p.partition, p.sequence))
+            .collect(),
+    })
+}

@@ -1,0 +1,142 @@
+//! The registry as it stands: replayed from partition 0, and kept beside the wire
+//! forms that were applied.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ascertain_domain::id::Digest;
+use ascertain_domain::registry::{Registry, RegistryChange};
+use ascertain_domain::time::Timestamp;
+use ascertain_log::{LogReader, PartitionId, Record, Sequence};
+use ascertain_proto::inward::record::{Body, decode_body};
+use ascertain_proto::{log, v1};
+use log::v1::registry_change::Entity;
+
+use crate::replay::{ReplayError, replay};
+
+/// The registry at one sequence of partition 0.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Registered {
+    /// As the domain sees it.
+    pub(crate) domain: Registry,
+    /// As they were applied, by id.
+    pub(crate) places: BTreeMap<String, Arc<v1::Place>>,
+    pub(crate) actors: BTreeMap<String, Arc<v1::Actor>>,
+    pub(crate) sources: BTreeMap<String, Arc<v1::Source>>,
+    /// The last sequence taken in, and when it was known.
+    pub(crate) sequence: Sequence,
+    pub(crate) known_at: Option<Timestamp>,
+    bodies: BTreeSet<Digest>,
+}
+
+impl Registered {
+    /// Takes a change in, in the order of partition 0.
+    pub(crate) fn apply(
+        &mut self,
+        sequence: Sequence,
+        change: RegistryChange,
+        wire: log::v1::RegistryChange,
+        body: Digest,
+    ) {
+        self.domain.apply(sequence.0, change);
+        self.bodies.insert(body);
+        self.sequence = self.sequence.max(sequence);
+        match wire.entity {
+            Some(Entity::Place(place)) => {
+                self.places.insert(place.place_id.clone(), Arc::new(place));
+            }
+            Some(Entity::Actor(actor)) => {
+                self.actors.insert(actor.actor_id.clone(), Arc::new(actor));
+            }
+            Some(Entity::Source(source)) => {
+                self.sources
+                    .insert(source.source_id.clone(), Arc::new(source));
+            }
+            None => {}
+        }
+    }
+
+    /// Whether an entity stands so already.
+    pub(crate) fn stands(&self, wire: &log::v1::RegistryChange) -> bool {
+        match &wire.entity {
+            Some(Entity::Place(p)) => self.places.get(&p.place_id).is_some_and(|old| **old == *p),
+            Some(Entity::Actor(a)) => self.actors.get(&a.actor_id).is_some_and(|old| **old == *a),
+            Some(Entity::Source(s)) => self
+                .sources
+                .get(&s.source_id)
+                .is_some_and(|old| **old == *s),
+            None => true,
+        }
+    }
+
+    /// Whether these very bytes are recorded already.
+    pub(crate) fn holds(&self, body: Digest) -> bool {
+        self.bodies.contains(&body)
+    }
+}
+
+/// Keeps the registry. Readers take a snapshot; one writer at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    current: RwLock<Arc<Registered>>,
+    /// Held from the check of a change until it is recorded and taken in.
+    pub(crate) writing: tokio::sync::Mutex<()>,
+}
+
+impl Keeper {
+    /// The registry as it stands.
+    pub(crate) fn current(&self) -> Arc<Registered> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another state of the registry in force.
+    pub(crate) fn set(&self, registered: Registered) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(registered);
+    }
+
+    /// Reads what partition 0 holds beyond what was taken in. Call it while
+    /// `writing` is held.
+    pub(crate) async fn catch_up(
+        &self,
+        log: &dyn LogReader,
+        mut on_record: impl FnMut(&Record) + Send,
+    ) -> Result<(), ReplayError> {
+        let ends = log.ends().await?;
+        let end = ends.first().map_or(Sequence::ZERO, |end| end.last_sequence);
+        let current = self.current();
+        if current.sequence >= end {
+            return Ok(());
+        }
+        let mut registered = Registered::clone(&current);
+        let after = registered.sequence;
+        replay(log, PartitionId::REGISTRY, after, end, |records| {
+            for record in records {
+                on_record(record);
+                take_in(&mut registered, record)?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.set(registered);
+        Ok(())
+    }
+}
+
+fn take_in(registered: &mut Registered, record: &Record) -> anyhow::Result<()> {
+    let sequence = record.position.sequence;
+    match decode_body(&record.body) {
+        Ok(Body::Registry(change, wire)) => {
+            registered.apply(sequence, change, *wire, Digest::of(&record.body));
+        }
+        Ok(Body::Report(_) | Body::Adopt { .. }) => {}
+        // To go on without a place that others see would be to answer wrongly.
+        Err(error) => {
+            return Err(anyhow::Error::new(error).context(format!(
+                "record {sequence} of partition 0 cannot be taken in"
+            )));
+        }
+    }
+    registered.sequence = sequence;
+    registered.known_at = Some(record.position.known_at);
+    Ok(())
+}

@@ -1,0 +1,266 @@
+//! The service put together: what it holds, how it starts, and its handles.
+
+use std::sync::Arc;
+
+use ascertain_log::{
+    Clock, End, FollowError, Incarnation, LogWriter, PartitionId, Position, Sequence,
+};
+use ascertain_proto::token::WriteToken;
+use ascertain_proto::v1;
+use ascertain_proto::v1::ingest_service_server::IngestServiceServer;
+use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
+use ascertain_runtime::{Role, Shutdown, Tasks};
+use ascertain_store::Store;
+use futures::StreamExt as _;
+use tonic::service::RoutesBuilder;
+
+use crate::counters::Counters;
+use crate::error::Refusal;
+use crate::grpc;
+use crate::ledger::{self, Entry, Index, IndexError, Ledger};
+use crate::partition::Partitions;
+use crate::registry::Keeper;
+use crate::replay::{ReplayError, replay};
+use crate::role::IngestRole;
+use crate::writer::{Writer, writer};
+
+/// Records in the index that a power cut may cost, to be read again.
+const MOST_UNSYNCED: usize = 50_000;
+
+/// What an operator may set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The node's name, written into every record that it makes.
+    pub node: String,
+    /// The largest message taken, bytes.
+    pub max_message_bytes: usize,
+    /// The most reports, or imported records, in a batch.
+    pub max_batch_reports: usize,
+}
+
+/// Why ingest cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be read.
+    #[error("the report log cannot be read")]
+    Log(#[from] FollowError),
+    /// The log has no partition for reports.
+    #[error("the report log has {0} partitions; it needs one for the registry and one for reports")]
+    TooFewPartitions(usize),
+    /// The index cannot be read or written.
+    #[error("the ingest store cannot be used")]
+    Store(#[source] anyhow::Error),
+    /// What the log holds cannot be taken in.
+    #[error("the report log cannot be replayed")]
+    Replay(#[source] anyhow::Error),
+}
+
+/// What the handlers share.
+pub(crate) struct Core {
+    pub(crate) node: String,
+    pub(crate) clock: Clock,
+    pub(crate) log: Arc<dyn LogWriter>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) registry: Keeper,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) writer: Writer,
+    pub(crate) settings: Settings,
+    pub(crate) counters: Counters,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// The ingest service over a log.
+#[derive(Clone)]
+pub struct Ingest {
+    core: Arc<Core>,
+}
+
+impl Ingest {
+    /// Replays what the log holds beyond the `store` (an index, kept by this service
+    /// alone and rebuilt at will) and starts the workers: from the return on,
+    /// reports can be taken. The workers end with `shutdown`, after what they
+    /// were handed is done.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        settings: Settings,
+        log: Arc<dyn LogWriter>,
+        store: Arc<Store>,
+        clock: Clock,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+    ) -> Result<Self, StartError> {
+        let ends = log.ends().await?;
+        if ends.len() < 2 {
+            return Err(StartError::TooFewPartitions(ends.len()));
+        }
+        let incarnation = log.incarnation().await?;
+        let index =
+            open_index(store, incarnation, &ends).map_err(|e| StartError::Store(e.into()))?;
+        let partitions = Arc::new(Partitions::new(ends.len()));
+        let (writer, jobs) = writer(Arc::clone(&log), Arc::clone(&partitions));
+        let core = Arc::new(Core {
+            node: settings.node.clone(),
+            clock,
+            incarnation,
+            partitions,
+            registry: Keeper::default(),
+            ledger: Arc::new(Ledger::new(index)),
+            writer,
+            settings,
+            counters: Counters::default(),
+            shutdown: shutdown.clone(),
+            log,
+        });
+        core.replay_registry()
+            .await
+            .map_err(|e| StartError::Replay(e.into()))?;
+        for (partition, end) in core.partitions.all().zip(&ends).skip(1) {
+            let replayed = core.replay_reports(partition, end.last_sequence).await;
+            replayed.map_err(|e| StartError::Replay(e.into()))?;
+        }
+        let stop = shutdown.clone();
+        tasks.worker("ingest writer", async move {
+            jobs.run(stop.stopping()).await;
+            Ok(())
+        });
+        for partition in core.partitions.of_places() {
+            let (core, stop) = (Arc::clone(&core), shutdown.clone());
+            tasks.worker(format!("ingest ledger {partition}"), async move {
+                tokio::select! {
+                    () = stop.stopping() => Ok(()),
+                    followed = core.follow(partition) => followed,
+                }
+            });
+        }
+        Ok(Self { core })
+    }
+
+    /// Adds the services to those of a port.
+    pub fn add_to(&self, routes: &mut RoutesBuilder) {
+        let limit = self.core.settings.max_message_bytes;
+        let ingest = IngestServiceServer::new(grpc::IngestHandler(Arc::clone(&self.core)));
+        let registry = RegistryServiceServer::new(grpc::RegistryHandler(Arc::clone(&self.core)));
+        routes
+            .add_service(ingest.max_decoding_message_size(limit))
+            .add_service(registry.max_decoding_message_size(limit));
+    }
+
+    /// The role, for the node service.
+    #[must_use]
+    pub fn role(&self) -> Arc<dyn Role> {
+        Arc::new(IngestRole(Arc::clone(&self.core)))
+    }
+}
+
+/// The index, emptied where it is ahead of the log.
+fn open_index(
+    store: Arc<Store>,
+    incarnation: Incarnation,
+    ends: &[End],
+) -> Result<Index, IndexError> {
+    let index = Index::open(store, incarnation)?;
+    for (partition, end) in (0..).map(PartitionId).zip(ends) {
+        if index.checkpoint(partition)?.sequence > end.last_sequence {
+            tracing::warn!(%partition, "the index is ahead of the log and begins anew");
+            index.clear()?;
+        }
+    }
+    Ok(index)
+}
+
+impl Core {
+    async fn replay_registry(&self) -> Result<(), ReplayError> {
+        let _writing = self.registry.writing.lock().await;
+        let mut known_at = None;
+        let partitions = &self.partitions;
+        let on_record = |record: &ascertain_log::Record| {
+            if !ledger::stands_as_stated(record, known_at) {
+                partitions.note_live(PartitionId::REGISTRY);
+            }
+            known_at = Some(record.position.known_at);
+        };
+        self.registry.catch_up(self.log.as_ref(), on_record).await
+    }
+
+    async fn replay_reports(
+        &self,
+        partition: PartitionId,
+        until: Sequence,
+    ) -> Result<(), ReplayError> {
+        let after = self.checkpoint(partition).map_err(ReplayError::Taker)?;
+        replay(self.log.as_ref(), partition, after, until, |records| {
+            Ok(self.ledger.take_in(partition, records)?)
+        })
+        .await?;
+        let indexed = self
+            .ledger
+            .indexed(partition)
+            .map_err(|e| ReplayError::Taker(e.into()))?;
+        if indexed.live {
+            self.partitions.note_live(partition);
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self, partition: PartitionId) -> anyhow::Result<Sequence> {
+        Ok(self.ledger.indexed(partition)?.sequence)
+    }
+
+    /// Keeps the ledger's index behind the log.
+    async fn follow(&self, partition: PartitionId) -> anyhow::Result<()> {
+        let after = self.checkpoint(partition)?;
+        let mut follow = self.log.follow(partition, after, Some(self.incarnation));
+        let mut unsynced = 0;
+        while let Some(batch) = follow.next().await {
+            let batch = batch?;
+            unsynced += batch.len();
+            // When it is quiet, or much has come: a sync has its price.
+            let sync = unsynced > MOST_UNSYNCED || (batch.is_empty() && unsynced > 0);
+            let ledger = Arc::clone(&self.ledger);
+            tokio::task::spawn_blocking(move || {
+                ledger.take_in(partition, &batch)?;
+                if sync { ledger.sync() } else { Ok(()) }
+            })
+            .await??;
+            if sync {
+                unsynced = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// The token of some positions.
+    pub(crate) fn token(&self, positions: &[Position]) -> String {
+        let positions = positions.iter().map(|p| (p.partition.0, p.sequence.0));
+        WriteToken {
+            incarnation: self.incarnation.0,
+            positions: positions.collect(),
+        }
+        .encode()
+    }
+
+    /// The stored report of an entry, whole; `None` where it is not there.
+    pub(crate) async fn stored(&self, entry: &Entry) -> Result<Option<v1::Report>, Refusal> {
+        let Some((&partition, &sequence)) = entry.positions.first_key_value() else {
+            return Ok(None);
+        };
+        let (partition, at) = (PartitionId(partition), Sequence(sequence));
+        let before = Sequence(sequence.saturating_sub(1));
+        let mut stored = None;
+        let read = replay(self.log.as_ref(), partition, before, at, |records| {
+            stored = records.first().and_then(crate::import::whole_report);
+            Ok(())
+        });
+        read.await.map_err(|error| Refusal::internal(&error))?;
+        Ok(stored)
+    }
+}
+
+impl From<IndexError> for Refusal {
+    fn from(error: IndexError) -> Self {
+        Self::internal(&error)
+    }
+}
