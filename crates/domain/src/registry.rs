@@ -35,6 +35,19 @@ pub enum RegistryChange {
     Source(Source),
 }
 
+/// Which entity a change was about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// A place, new or not.
+    Place(PlaceId),
+    /// An actor or a source. New ones change no earlier evidence: nothing could
+    /// name them before.
+    Party {
+        /// Whether it was registered before.
+        known_before: bool,
+    },
+}
+
 /// Everything ever registered.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
@@ -45,6 +58,8 @@ pub struct Registry {
     children: BTreeMap<PlaceId, BTreeSet<PlaceId>>,
     /// Places that ever had a code, by the code in upper case.
     codes: HashMap<String, BTreeSet<PlaceId>>,
+    /// What each sequence changed.
+    changes: BTreeMap<u64, Changed>,
     last_sequence: u64,
 }
 
@@ -96,6 +111,22 @@ impl Registry {
     /// Takes a change in, in the order of partition 0.
     pub fn apply(&mut self, sequence: u64, change: RegistryChange) {
         self.last_sequence = self.last_sequence.max(sequence);
+        let changed = match &change {
+            RegistryChange::Place(place) => Changed::Place(place.id.clone()),
+            RegistryChange::Actor(actor) => Changed::Party {
+                known_before: self
+                    .at(sequence.saturating_sub(1))
+                    .actor(&actor.id)
+                    .is_some(),
+            },
+            RegistryChange::Source(source) => Changed::Party {
+                known_before: self
+                    .at(sequence.saturating_sub(1))
+                    .source(&source.id)
+                    .is_some(),
+            },
+        };
+        self.changes.insert(sequence, changed);
         match change {
             RegistryChange::Place(place) => {
                 if let Some(parent) = &place.parent {
@@ -137,6 +168,12 @@ impl Registry {
             registry: self,
             sequence,
         }
+    }
+
+    /// What changed after a sequence, up to and including another.
+    pub fn changed(&self, after: u64, up_to: u64) -> impl Iterator<Item = &Changed> {
+        let range = (after < up_to).then(|| self.changes.range(after + 1..=up_to));
+        range.into_iter().flatten().map(|(_, changed)| changed)
     }
 
     /// The registry as it stands.

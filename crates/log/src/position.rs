@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use ascertain_domain::id::{Digest, PlaceId};
 use ascertain_domain::time::Timestamp;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 /// A partition of a log. Partition 0 holds the registry; places have the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +13,18 @@ pub struct PartitionId(pub u32);
 impl PartitionId {
     /// The partition of the registry.
     pub const REGISTRY: Self = Self(0);
+
+    /// The partition of a home area, of so many place partitions: 1 + SHA-256 of its
+    /// id, first 8 bytes, big endian, modulo their number. The rule is for ever:
+    /// the records of a place never move.
+    #[must_use]
+    pub fn of_home_area(home_area: &PlaceId, place_partitions: u32) -> Self {
+        let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(home_area.as_str().as_bytes());
+        let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let within = number % u64::from(place_partitions.max(1));
+        // Below a u32.
+        Self(1 + u32::try_from(within).unwrap_or(0))
+    }
 }
 
 impl fmt::Display for PartitionId {

@@ -1,1 +1,21 @@
-//! Follows the report log, folds the evidence and appends changed states to the state log.
+//! Follows the report log, folds the evidence of the places that each record
+//! touches, and appends the states that changed to the state log.
+//!
+//! ```text
+//! report log ─▶ partition task ─▶ evidence (sled) ─▶ fold ─▶ state log ─▶ checkpoint (sled)
+//! ```
+//!
+//! A partition's state log is a function of the partition's records alone, with the
+//! prefix of partition 0 that they adopt: whoever computes it writes the same
+//! bytes. The service is [`service`]; one partition is [`partition`]; what a record
+//! causes is [`fold`].
+
+mod error;
+mod fold;
+mod partition;
+mod progress;
+mod published;
+mod service;
+
+pub use error::ReconcileError;
+pub use service::{Reconcile, SERVICES, open_state_log};

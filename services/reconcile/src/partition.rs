@@ -1,0 +1,266 @@
+//! One partition: followed, folded, published.
+
+use std::sync::Arc;
+
+use ascertain_log::{
+    Append, Incarnation, LogReader, LogWriter, PartitionId, Record, Recorded, Sequence,
+    follow_forever,
+};
+use ascertain_proto::log::v1::StateRecord;
+use ascertain_replica::{RegistryReplica, ReportReplica};
+use ascertain_runtime::Shutdown;
+use ascertain_store::{Batch, Store};
+use bytes::Bytes;
+use futures::StreamExt;
+use prost::Message as _;
+
+use crate::error::ReconcileError;
+use crate::fold::Folder;
+use crate::progress::{Progress, Reached};
+use crate::published::{Done, Published};
+
+/// What the task of one partition works with.
+pub(crate) struct Partition {
+    pub id: PartitionId,
+    pub place_partitions: u32,
+    pub report_log: Arc<dyn LogReader>,
+    pub state_log: Arc<dyn LogWriter>,
+    pub registry: RegistryReplica,
+    pub store: Arc<Store>,
+    pub progress: Arc<Progress>,
+}
+
+/// The last record of the state log of a partition: how far it was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct PublishedUpTo {
+    report_sequence: u64,
+    part: u32,
+}
+
+impl Partition {
+    /// Reconciles until shutdown or an error.
+    pub(crate) async fn run(self, shutdown: Shutdown) -> Result<(), ReconcileError> {
+        let incarnation = self.report_log.incarnation().await?;
+        let published_up_to = self.published_up_to().await?;
+        let end = self.end().await?;
+        if published_up_to.report_sequence > end.0 {
+            return Err(ReconcileError::StateLogAhead {
+                partition: self.id.0,
+                published: published_up_to.report_sequence,
+                end: end.0,
+            });
+        }
+        let reports = ReportReplica::new(&self.store);
+        let mut published = Published::new(&self.store, self.id);
+        let mut done = published.done()?;
+        if done.sequence.0 > published_up_to.report_sequence {
+            // The state log is an older copy than the store: publish again.
+            tracing::warn!(
+                partition = self.id.0,
+                "the state log ends before the store: folding again"
+            );
+            let mut writes = Batch::new();
+            published.forget(&mut writes)?;
+            self.store.commit(writes)?;
+            done = Done::default();
+        }
+        let start = match reports.seen(self.id)? {
+            Some((seen, history)) if history == incarnation => seen.min(done.sequence),
+            _ => Sequence::ZERO,
+        };
+        let mut folder = Folder {
+            partition: self.id,
+            place_partitions: self.place_partitions,
+            reports,
+            published,
+            done,
+        };
+        self.note(start, end, None, start >= end);
+        let mut batches = follow_forever(
+            Arc::clone(&self.report_log),
+            self.id,
+            start,
+            Some(incarnation),
+        );
+        loop {
+            let batch = tokio::select! {
+                () = shutdown.stopping() => break,
+                batch = batches.next() => batch,
+            };
+            let Some(batch) = batch.transpose()? else {
+                break;
+            };
+            let Some(last) = batch.last().map(|r| r.position) else {
+                continue;
+            };
+            let adopts = batch
+                .iter()
+                .map(|r| r.position.registry_sequence.0)
+                .max()
+                .unwrap_or(0);
+            let adopted = tokio::select! {
+                () = shutdown.stopping() => break,
+                reached = self.registry.reached(adopts) => reached,
+            };
+            if !adopted {
+                return Err(ReconcileError::RegistryEnded);
+            }
+            let count = batch.len();
+            folder = self
+                .process(folder, batch, incarnation, published_up_to)
+                .await?;
+            Progress::count(&self.progress.records, count);
+            self.note(
+                last.sequence,
+                end,
+                Some(last.known_at),
+                last.sequence >= end,
+            );
+        }
+        Ok(())
+    }
+
+    /// Takes a batch in: evidence first, then folds, then the state log, then the
+    /// checkpoint. A stop between any two repeats what is missing with the same ids.
+    async fn process(
+        &self,
+        mut folder: Folder,
+        batch: Vec<Record>,
+        incarnation: Incarnation,
+        published_up_to: PublishedUpTo,
+    ) -> Result<Folder, ReconcileError> {
+        let registry = self.registry.snapshot();
+        let store = Arc::clone(&self.store);
+        let partition = self.id;
+        let folding = tokio::task::spawn_blocking(move || -> Result<_, ReconcileError> {
+            let mut writes = Batch::new();
+            let taken = folder.reports.take(&batch, incarnation, &mut writes)?;
+            store.commit(writes)?;
+            let mut appends = Vec::new();
+            let mut entries = 0;
+            for (record, taken) in batch.iter().zip(&taken) {
+                if record.position.sequence <= folder.done.sequence {
+                    // Its evidence was missing, its states are not.
+                    continue;
+                }
+                for state in folder.fold(&record.position, taken, &registry)? {
+                    let here = PublishedUpTo {
+                        report_sequence: state.report_sequence,
+                        part: state.part,
+                    };
+                    if here > published_up_to {
+                        entries += state.entries.len();
+                        appends.push(append(partition, record, &state));
+                    }
+                }
+            }
+            Ok((folder, appends, entries))
+        });
+        let (mut folder, appends, entries) = joined(folding.await)?;
+        for group in groups(appends) {
+            self.state_log.append(group).await?;
+        }
+        Progress::count(&self.progress.entries, entries);
+        let store = Arc::clone(&self.store);
+        let settling = tokio::task::spawn_blocking(move || -> Result<_, ReconcileError> {
+            let mut writes = Batch::new();
+            let done = folder.done;
+            folder.published.settle(done, &mut writes);
+            store.commit(writes)?;
+            Ok(folder)
+        });
+        joined(settling.await)
+    }
+
+    async fn end(&self) -> Result<Sequence, ReconcileError> {
+        let ends = self.report_log.ends().await?;
+        let index = usize::try_from(self.id.0).unwrap_or(usize::MAX);
+        Ok(ends
+            .get(index)
+            .map_or(Sequence::ZERO, |end| end.last_sequence))
+    }
+
+    /// Reads the last record of the state log: what was published before.
+    async fn published_up_to(&self) -> Result<PublishedUpTo, ReconcileError> {
+        let ends = self.state_log.ends().await?;
+        let index = usize::try_from(self.id.0).unwrap_or(usize::MAX);
+        let last = ends.get(index).map_or(0, |end| end.last_sequence.0);
+        if last == 0 {
+            return Ok(PublishedUpTo::default());
+        }
+        let mut batches = self.state_log.follow(self.id, Sequence(last - 1), None);
+        while let Some(batch) = batches.next().await {
+            if let Some(record) = batch?.first() {
+                let state = StateRecord::decode(record.body.clone())?;
+                return Ok(PublishedUpTo {
+                    report_sequence: state.report_sequence,
+                    part: state.part,
+                });
+            }
+        }
+        Ok(PublishedUpTo::default())
+    }
+
+    fn note(
+        &self,
+        processed: Sequence,
+        end: Sequence,
+        known_at: Option<ascertain_domain::time::Timestamp>,
+        caught_up: bool,
+    ) {
+        let index = usize::try_from(self.id.0).unwrap_or(usize::MAX);
+        if let Some(partition) = self.progress.partitions.get(index) {
+            partition.send_modify(|reached| {
+                *reached = Reached {
+                    processed: processed.0,
+                    end: end.max(processed).0,
+                    known_at: known_at.or(reached.known_at),
+                    caught_up: reached.caught_up || caught_up,
+                };
+            });
+        }
+    }
+}
+
+fn append(partition: PartitionId, cause: &Record, state: &StateRecord) -> Append {
+    Append {
+        partition,
+        body: Bytes::from(state.encode_to_vec()),
+        content: Bytes::new(),
+        registry_sequence: Sequence(state.registry_sequence),
+        recorded: Recorded::Of(cause.position.known_at),
+    }
+}
+
+/// Groups below the size that a log takes at once.
+fn groups(appends: Vec<Append>) -> Vec<Vec<Append>> {
+    const GROUP_BYTES: usize = 4 << 20;
+    let mut groups: Vec<Vec<Append>> = Vec::new();
+    let mut bytes = 0;
+    for append in appends {
+        let size = append.body.len();
+        match groups.last_mut() {
+            Some(group) if bytes + size <= GROUP_BYTES => {
+                bytes += size;
+                group.push(append);
+            }
+            _ => {
+                bytes = size;
+                groups.push(vec![append]);
+            }
+        }
+    }
+    groups
+}
+
+/// A panic of the fold is a panic of the partition's task, which drains the process.
+fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Blocking tasks are not cancelled while their runtime lives.
+            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
+        },
+    }
+}

@@ -1,0 +1,245 @@
+//! The service: a task a partition, one for the registry, and the node's status.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use ascertain_log::{LogReader, LogWriter, PartitionId};
+use ascertain_log_file::{FileLog, FileLogOptions};
+use ascertain_proto::log::v1::LogKind;
+use ascertain_proto::outward;
+use ascertain_proto::v1::{Counter, PartitionStatus, RoleDigest, RoleStatus};
+use ascertain_replica::{RegistryReplica, follow_registry};
+use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks, status};
+use ascertain_store::{Store, StoreOptions};
+use tonic::Status;
+
+use crate::partition::Partition;
+use crate::progress::Progress;
+
+/// The gRPC services whose health is that of this role.
+pub const SERVICES: &[&str] = &["ascertain.reconcile"];
+
+/// sled's page cache; the process takes two to eight times that.
+const CACHE_BYTES: u64 = 64 << 20;
+/// How often the store is made durable; what is lost in between is folded again.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// Reconcile, running.
+pub struct Reconcile {
+    state_log: Arc<dyn LogWriter>,
+    role: Arc<ReconcileRole>,
+}
+
+/// Opens the state log of a node, or makes it. The state log is history, not
+/// derived: it is kept for ever.
+///
+/// # Errors
+/// A damaged or locked log, or one with another number of partitions.
+pub async fn open_state_log(
+    data_dir: &Path,
+    place_partitions: u32,
+) -> anyhow::Result<Arc<dyn LogWriter>> {
+    let options = FileLogOptions::new(data_dir.join("reconcile/state-log"), place_partitions + 1);
+    let opened = tokio::task::spawn_blocking(move || FileLog::open(options)).await?;
+    Ok(Arc::new(opened.context("the state log cannot be opened")?))
+}
+
+impl Reconcile {
+    /// Starts to follow a report log and to write a state log.
+    ///
+    /// # Errors
+    /// A store that cannot be opened, a report log that cannot be reached, or logs
+    /// with different numbers of partitions.
+    pub async fn start(
+        config: &Config,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+        health: RoleHealth,
+        report_log: Arc<dyn LogReader>,
+        state_log: Arc<dyn LogWriter>,
+    ) -> anyhow::Result<Self> {
+        let store = open_store(&config.data_dir).await?;
+        let partitions = report_log
+            .ends()
+            .await
+            .context("the report log cannot be reached")?
+            .len();
+        let partitions = u32::try_from(partitions)?;
+        let states = state_log.ends().await?.len();
+        anyhow::ensure!(
+            states == partitions as usize,
+            "the report log has {partitions} partitions, the state log {states}: \
+             they belong to different deployments"
+        );
+        let progress = Progress::new(partitions);
+        let (registry, following) = follow_registry(Arc::clone(&report_log));
+        let stopping = shutdown.clone();
+        tasks.worker("reconcile registry", async move {
+            tokio::select! {
+                () = stopping.stopping() => Ok(()),
+                ended = following => Ok(ended?),
+            }
+        });
+        for partition in 1..partitions {
+            let task = Partition {
+                id: PartitionId(partition),
+                place_partitions: partitions - 1,
+                report_log: Arc::clone(&report_log),
+                state_log: Arc::clone(&state_log),
+                registry: registry.clone(),
+                store: Arc::clone(&store),
+                progress: Arc::clone(&progress),
+            };
+            let shutdown = shutdown.clone();
+            tasks.worker(format!("reconcile partition {partition}"), async move {
+                Ok(task.run(shutdown).await?)
+            });
+        }
+        // Partition 0 has no states of its own.
+        if let Some(registry) = progress.partitions.first() {
+            registry.send_modify(|r| r.caught_up = true);
+        }
+        tasks.worker(
+            "reconcile health",
+            be_ready(Arc::clone(&progress), health, shutdown.clone()),
+        );
+        tasks.worker("reconcile store", keep_durable(store, shutdown.clone()));
+        let role = ReconcileRole {
+            state_log: Arc::clone(&state_log),
+            registry,
+            progress,
+        };
+        Ok(Self {
+            state_log,
+            role: Arc::new(role),
+        })
+    }
+
+    /// The log to serve to followers.
+    #[must_use]
+    pub fn served_log(&self) -> (LogKind, Arc<dyn LogReader>) {
+        let log: Arc<dyn LogReader> = Arc::clone(&self.state_log) as Arc<dyn LogReader>;
+        (LogKind::States, log)
+    }
+
+    /// What operators see of it.
+    #[must_use]
+    pub fn role(&self) -> Arc<dyn Role> {
+        Arc::clone(&self.role) as Arc<dyn Role>
+    }
+}
+
+async fn open_store(data_dir: &Path) -> anyhow::Result<Arc<Store>> {
+    let options = StoreOptions {
+        dir: data_dir.join("reconcile/store"),
+        cache_bytes: CACHE_BYTES,
+        schema: "reconcile",
+        schema_version: 1,
+    };
+    let (store, opened) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
+    tracing::info!(?opened, "reconcile store open");
+    Ok(Arc::new(store))
+}
+
+async fn be_ready(
+    progress: Arc<Progress>,
+    health: RoleHealth,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = shutdown.stopping() => return Ok(()),
+        () = progress.caught_up() => {}
+    }
+    tracing::info!("reconcile caught up");
+    health.serving().await;
+    Ok(())
+}
+
+/// Syncs the store now and then, and once more at the end.
+async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<()> {
+    loop {
+        let ending = tokio::select! {
+            () = shutdown.stopping() => true,
+            () = tokio::time::sleep(SYNC_EVERY) => false,
+        };
+        let syncing = Arc::clone(&store);
+        tokio::task::spawn_blocking(move || syncing.sync()).await??;
+        if ending {
+            return Ok(());
+        }
+    }
+}
+
+struct ReconcileRole {
+    state_log: Arc<dyn LogWriter>,
+    registry: RegistryReplica,
+    progress: Arc<Progress>,
+}
+
+#[tonic::async_trait]
+impl Role for ReconcileRole {
+    fn name(&self) -> &'static str {
+        "reconcile"
+    }
+
+    async fn status(&self) -> RoleStatus {
+        let mut partitions = Vec::new();
+        for (partition, reached) in self.progress.partitions.iter().enumerate() {
+            let mut reached = *reached.borrow();
+            if partition == 0 {
+                let (sequence, known_at) = self.registry.applied();
+                (reached.processed, reached.end, reached.known_at) = (sequence, sequence, known_at);
+            }
+            partitions.push(PartitionStatus {
+                partition: u32::try_from(partition).unwrap_or(u32::MAX),
+                processed_sequence: reached.processed,
+                end_sequence: reached.end,
+                known_at: reached.known_at.map(outward::timestamp),
+            });
+        }
+        let count = |name: &str, value| Counter {
+            name: name.to_owned(),
+            value,
+        };
+        RoleStatus {
+            role: self.name().to_owned(),
+            serving: self
+                .progress
+                .partitions
+                .iter()
+                .all(|p| p.borrow().caught_up),
+            partitions,
+            counters: vec![
+                count(
+                    "entries_published",
+                    self.progress.entries.load(Ordering::Relaxed),
+                ),
+                count(
+                    "records_folded",
+                    self.progress.records.load(Ordering::Relaxed),
+                ),
+            ],
+        }
+    }
+
+    async fn digest(&self, _: prost_types::Timestamp) -> Result<RoleDigest, Status> {
+        let ends = self
+            .state_log
+            .ends()
+            .await
+            .map_err(|error| status::internal(&error))?;
+        let mut positions = Vec::new();
+        for end in ends {
+            positions.extend(end.last_sequence.0.to_be_bytes());
+            positions.extend(end.chain.0);
+        }
+        Ok(RoleDigest {
+            role: self.name().to_owned(),
+            log: ascertain_domain::id::Digest::of(&positions).0.to_vec(),
+            ..RoleDigest::default()
+        })
+    }
+}
