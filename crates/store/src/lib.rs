@@ -6,9 +6,10 @@
 //!   panics on damaged files; once more without snapshots; else the folder is set
 //!   aside. Nothing is copied before: it would cost as much as rebuilding, after
 //!   every crash, and nothing in a copy would be trusted more. A store that ends
-//!   before its last synced commit, which is kept outside of sled, is set aside too, and so is one in
-//!   which values are missing: sled passes over what it cannot read, so all of it
-//!   is read and counted (about a second for 500,000 values or 700 MB).
+//!   before its last synced commit, which is kept outside of sled, is set aside
+//!   too, and so is one in which values are missing: sled passes over what it
+//!   cannot read, so every value is read and counted. With the file in the page
+//!   cache 400,000 values of 400 bytes took 0.5 to 0.8 s on 2 cores; longer cold.
 //! * **Writing.** One tree for all families, so that one batch is atomic.
 //!   [`Store::commit`] gives a batch to sled; [`Store::sync`] makes all commits so
 //!   far durable, which sled's own flush does not. Between the two a power cut may

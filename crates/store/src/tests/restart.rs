@@ -48,6 +48,7 @@ fn a_batch_is_there_whole_or_not_at_all_after_a_crash() {
     let home = Home::new();
     let (store, _) = home.open();
     let (one, other) = (store.family("one"), store.family("other"));
+    let mut survived = 0;
     for round in 0..30_usize {
         let mut batch = Batch::new();
         for n in 0..20_usize {
@@ -59,6 +60,7 @@ fn a_batch_is_there_whole_or_not_at_all_after_a_crash() {
         let crashed = home.copy();
         let (store, _) = crashed.open();
         let found = store.family("one").get("0").unwrap();
+        survived += usize::from(found.is_some());
         let values = store
             .family("one")
             .scan::<&str>(..)
@@ -75,6 +77,7 @@ fn a_batch_is_there_whole_or_not_at_all_after_a_crash() {
                 .all(|other| Some(other) == round.map(|r| value(r, 9000)))
         );
     }
+    assert!(survived > 0, "no crash left anything to look at");
 }
 
 #[test]
