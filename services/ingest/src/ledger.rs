@@ -238,6 +238,11 @@ impl Ledger {
         self.index.sync()
     }
 
+    /// Makes the index durable and lets go of its files. Blocks.
+    pub(crate) fn close(&self) -> Result<(), IndexError> {
+        self.index.close()
+    }
+
     fn overlay(&self) -> MutexGuard<'_, HashMap<ReportKey, Slot>> {
         // Nothing panics while it is held; what is in it is whole in any case.
         self.overlay.lock().unwrap_or_else(PoisonError::into_inner)

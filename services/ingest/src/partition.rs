@@ -83,7 +83,7 @@ mod tests {
         let partitions = Partitions::new(5);
         let of = |id: &str| partitions.of_home_area(&PlaceId::new(id).unwrap()).0;
         // Written down so that a changed rule is noticed.
-        assert_eq!((of("hama"), of("homs"), of("latakia")), (1, 1, 1));
+        assert_eq!((of("hama"), of("homs"), of("latakia")), (2, 3, 2));
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Ingest {
     pub async fn start(
         settings: Settings,
         log: Arc<dyn LogWriter>,
-        store: Arc<Store>,
+        store: Store,
         clock: Clock,
         tasks: &mut Tasks,
         shutdown: &Shutdown,
@@ -121,15 +121,17 @@ impl Ingest {
             let replayed = core.replay_reports(partition, end.last_sequence).await;
             replayed.map_err(|e| StartError::Replay(e.into()))?;
         }
-        let stop = shutdown.clone();
+        let (stop, ledger) = (shutdown.clone(), Arc::clone(&core.ledger));
         tasks.worker("ingest writer", async move {
             jobs.run(stop.stopping()).await;
-            Ok(())
+            // Nobody writes any more; the next start finds the index closed in order.
+            Ok(tokio::task::spawn_blocking(move || ledger.close()).await??)
         });
         for partition in core.partitions.of_places() {
             let (core, stop) = (Arc::clone(&core), shutdown.clone());
             tasks.worker(format!("ingest ledger {partition}"), async move {
                 tokio::select! {
+                    biased;
                     () = stop.stopping() => Ok(()),
                     followed = core.follow(partition) => followed,
                 }
@@ -156,11 +158,7 @@ impl Ingest {
 }
 
 /// The index, emptied where it is ahead of the log.
-fn open_index(
-    store: Arc<Store>,
-    incarnation: Incarnation,
-    ends: &[End],
-) -> Result<Index, IndexError> {
+fn open_index(store: Store, incarnation: Incarnation, ends: &[End]) -> Result<Index, IndexError> {
     let index = Index::open(store, incarnation)?;
     for (partition, end) in (0..).map(PartitionId).zip(ends) {
         if index.checkpoint(partition)?.sequence > end.last_sequence {

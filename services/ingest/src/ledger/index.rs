@@ -2,7 +2,7 @@
 //! cannot be trusted is thrown away and read from the log again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{PoisonError, RwLock};
 
 use ascertain_domain::id::{Digest, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
@@ -37,25 +37,26 @@ impl From<prost::DecodeError> for IndexError {
 
 /// Accepted reports by id.
 pub(crate) struct Index {
-    store: Arc<Store>,
+    /// Gone once it is closed.
+    store: RwLock<Option<Store>>,
     reports: Family,
     checkpoints: Family,
 }
 
 impl Index {
     /// The index of a log. One of another log is emptied.
-    pub(crate) fn open(store: Arc<Store>, incarnation: Incarnation) -> Result<Self, IndexError> {
+    pub(crate) fn open(store: Store, incarnation: Incarnation) -> Result<Self, IndexError> {
         let index = Self {
             reports: store.family("r"),
             checkpoints: store.family("c"),
-            store,
+            store: RwLock::new(Some(store)),
         };
         let known = index.checkpoints.get(INCARNATION)?;
         if known.as_deref() != Some(&incarnation.0) {
             index.clear()?;
             let mut batch = Batch::new();
             batch.put(&index.checkpoints, INCARNATION, incarnation.0);
-            index.store.commit(batch)?;
+            index.commit(batch)?;
         }
         Ok(index)
     }
@@ -71,10 +72,10 @@ impl Index {
                     batch.delete(family, key);
                 }
                 if batch.len() >= DELETED_AT_ONCE {
-                    self.store.commit(std::mem::take(&mut batch))?;
+                    self.commit(std::mem::take(&mut batch))?;
                 }
             }
-            self.store.commit(batch)?;
+            self.commit(batch)?;
         }
         Ok(())
     }
@@ -132,12 +133,34 @@ impl Index {
             partition.0.to_be_bytes(),
             wire.encode_to_vec(),
         );
-        Ok(self.store.commit(batch)?)
+        self.commit(batch)
     }
 
     /// Makes everything so far durable, so that a start has less to read.
     pub(crate) fn sync(&self) -> Result<(), IndexError> {
-        Ok(self.store.sync()?)
+        self.with_store(Store::sync)
+    }
+
+    /// Syncs and lets go of the files: what is asked later fails.
+    pub(crate) fn close(&self) -> Result<(), IndexError> {
+        let store = self
+            .store
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        Ok(store.map_or(Ok(()), Store::close)?)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), IndexError> {
+        self.with_store(|store| store.commit(batch))
+    }
+
+    fn with_store(
+        &self,
+        act: impl FnOnce(&Store) -> Result<(), StoreError>,
+    ) -> Result<(), IndexError> {
+        let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(store.as_ref().map_or(Err(StoreError::Closed), act)?)
     }
 }
 
