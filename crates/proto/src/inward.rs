@@ -12,6 +12,8 @@ pub mod record;
 mod reference;
 pub mod registry;
 pub mod submission;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 

@@ -181,6 +181,57 @@ pub fn contribution(contribution: &Contribution) -> v1::Contribution {
     }
 }
 
+/// A state taken apart.
+#[must_use]
+pub fn explanation(
+    explanation: &ascertain_engine::Explanation,
+    method_version: &str,
+) -> v1::Explanation {
+    let outcomes = |all: &[(Outcome, Ppm)]| all.iter().map(|(o, p)| outcome(o, *p)).collect();
+    v1::Explanation {
+        state: Some(control_state(&explanation.state, method_version)),
+        groups: explanation
+            .groups
+            .iter()
+            .map(|group| v1::GroupExplanation {
+                contribution: Some(contribution(&group.contribution)),
+                without_group: outcomes(&group.without_group),
+                claims: group.claims.iter().map(claim_explanation).collect(),
+            })
+            .collect(),
+        previous_holder: explanation
+            .previous_holder
+            .as_ref()
+            .map(|(o, p)| outcome(o, *p)),
+        without_evidence: outcomes(&explanation.without_evidence),
+    }
+}
+
+fn claim_explanation(claim: &ascertain_engine::ClaimExplanation) -> v1::ClaimExplanation {
+    v1::ClaimExplanation {
+        report: Some(report_reference(&claim.report, &claim.partner_reference)),
+        claim_id: claim.claim.to_string(),
+        place_id: claim.place.to_string(),
+        statement: claim.statement.clone(),
+        interest: interest(claim.interest).into(),
+        entered_at: Some(timestamp(claim.entered)),
+        weight: Some(v1::ClaimWeight {
+            total: claim.weight,
+            repetition: claim.repetition,
+            crowding: claim.crowding,
+            hierarchy: claim.hierarchy,
+            modality: claim.modality,
+        }),
+        likelihoods: claim.likelihoods.clone(),
+        relays: claim.relays.clone(),
+        flags: claim
+            .time_inconsistent
+            .then(|| "TIME_INCONSISTENT".to_owned())
+            .into_iter()
+            .collect(),
+    }
+}
+
 /// A state, as computed by a method. It lists eight groups and sums the rest.
 #[must_use]
 pub fn control_state(state: &ControlState, method_version: &str) -> v1::ControlState {
@@ -231,3 +282,6 @@ pub fn control_state(state: &ControlState, method_version: &str) -> v1::ControlS
         input_digest: state.input_digest.0.to_vec(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ascertain_log::{Append, AppendError, LogWriter, Position, Recorded};
+use ascertain_log::{Append, AppendError, LogWriter, PartitionId, Position, Recorded};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
@@ -133,12 +133,17 @@ impl Jobs {
 }
 
 async fn perform(log: Arc<dyn LogWriter>, partitions: Arc<Partitions>, job: Job) {
-    for append in &job.appends {
-        if append.recorded == Recorded::Now {
-            partitions.note_live(append.partition);
-        }
+    let live = job
+        .appends
+        .iter()
+        .filter(|append| append.recorded == Recorded::Now);
+    let live: Vec<PartitionId> = live.map(|append| append.partition).collect();
+    let outcome = log.append(job.appends).await;
+    if matches!(outcome, Ok(_) | Err(AppendError::OutcomeUnknown(_))) {
+        live.into_iter()
+            .for_each(|partition| partitions.note_live(partition));
     }
-    let outcome = match log.append(job.appends).await {
+    let outcome = match outcome {
         Ok(positions) => {
             let mut rest = positions.as_slice();
             for Pending {
