@@ -57,5 +57,7 @@ pub(crate) fn bearing(claim: &Claim, place: &Place, registry: View<'_>) -> Optio
 fn is_city_of(city: &PlaceId, place: &Place, registry: View<'_>) -> bool {
     place.parent.as_ref() == Some(city)
         && place.kind != PlaceKind::AdminUnit
-        && registry.place(city).is_some_and(|c| c.is_populated())
+        && registry
+            .place(city)
+            .is_some_and(|c| c.is_populated() && c.home_area == place.home_area)
 }

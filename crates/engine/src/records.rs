@@ -9,7 +9,7 @@ use ascertain_domain::registry::View;
 use ascertain_domain::report::Report;
 
 /// The places whose reports bear on a place: itself, the city that it lies in, and
-/// for a city what lies in it.
+/// for a city what lies in it. Evidence stays within a home area.
 #[must_use]
 pub fn family_places(place: &PlaceId, registry: View<'_>) -> Vec<PlaceId> {
     let Some(this) = registry.place(place) else {
@@ -18,11 +18,14 @@ pub fn family_places(place: &PlaceId, registry: View<'_>) -> Vec<PlaceId> {
     let mut family = vec![place.clone()];
     if let Some(parent) = this.parent.as_ref().and_then(|id| registry.place(id))
         && parent.is_populated()
+        && parent.home_area == this.home_area
     {
         family.push(parent.id.clone());
     }
     if this.is_populated() {
-        family.extend(registry.children(place).map(|child| child.id.clone()));
+        let children = registry.children(place);
+        let near = children.filter(|child| child.home_area == this.home_area);
+        family.extend(near.map(|child| child.id.clone()));
     }
     family
 }

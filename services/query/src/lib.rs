@@ -1,1 +1,24 @@
-//! Follows both logs and answers.
+//! Follows both logs into sled and answers who controls a place, how sure that
+//! is, since when and why.
+//!
+//! ```text
+//! report log ─▶ reports by place ─┐
+//! state log ──▶ entries by place ─┴▶ answer(place, as_of, as_known_at)
+//! ```
+//!
+//! A state not before the newest evidence is evaluated from the entry's resumable
+//! point; an earlier one by folding the reports known by then. [`service`] puts
+//! the parts together, [`follow`] fills the store, [`answer`] reads it, [`grpc`]
+//! translates.
+
+mod answer;
+mod error;
+mod follow;
+mod grpc;
+mod listing;
+mod read;
+mod role;
+mod service;
+mod states;
+
+pub use service::{Query, SERVICES};

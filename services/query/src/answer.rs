@@ -1,0 +1,194 @@
+//! Answers: the one place where a question meets the store.
+
+use std::sync::Arc;
+
+use ascertain_domain::place::Place;
+use ascertain_domain::registry::{LookupError, PlaceQuery, Registry, View};
+use ascertain_domain::report::Report;
+use ascertain_domain::state::ControlState;
+use ascertain_domain::time::Timestamp;
+use ascertain_engine::{Explanation, Family, Folded, Question, explain, family_places};
+use ascertain_log::{PartitionId, Sequence};
+use ascertain_proto::resume;
+
+use crate::error::QueryError;
+use crate::follow::Replica;
+use crate::read::Asked;
+use crate::states::UpTo;
+
+/// A place with everything that decides its answer.
+struct Resolved<'a> {
+    place: &'a Place,
+    partition: PartitionId,
+    registry: View<'a>,
+    up_to: UpTo,
+    as_of: Timestamp,
+    as_known_at: Timestamp,
+}
+
+impl Replica {
+    /// The state of a place.
+    pub(crate) fn state(
+        &self,
+        field: &str,
+        place: &str,
+        asked: &Asked,
+    ) -> Result<ControlState, QueryError> {
+        let registry = self.registry.snapshot();
+        let place = find(field, place, registry.latest())?;
+        let resolved = self.resolve(&place, &registry, asked)?;
+        self.evaluate(&resolved, asked)
+    }
+
+    /// A state taken apart.
+    pub(crate) fn explanation(
+        &self,
+        field: &str,
+        place: &str,
+        asked: &Asked,
+    ) -> Result<Explanation, QueryError> {
+        let registry = self.registry.snapshot();
+        let place = find(field, place, registry.latest())?;
+        let resolved = self.resolve(&place, &registry, asked)?;
+        let reports = self.known(&resolved)?;
+        Ok(explain(
+            family(&resolved, asked, &reports),
+            resolved.as_of,
+            resolved.as_known_at,
+        ))
+    }
+
+    /// The states of the places below an area, in the order of ids, after one of
+    /// them, with whether there are more.
+    pub(crate) fn states_within(
+        &self,
+        (within, after, with_evidence_only): (&str, &str, bool),
+        asked: &Asked,
+        most: usize,
+    ) -> Result<(Vec<ControlState>, bool), QueryError> {
+        let registry = self.registry.snapshot();
+        let latest = registry.latest();
+        let area = match within {
+            "" => None,
+            within => Some(find("within_place_id", within, latest)?),
+        };
+        let mut states = Vec::new();
+        let places = latest.places().filter(|p| p.id.as_str() > after);
+        for place in places.filter(|p| area.as_ref().is_none_or(|a| latest.is_within(&p.id, &a.id)))
+        {
+            let resolved = match self.resolve(place, &registry, asked) {
+                Ok(resolved) => resolved,
+                // Not registered yet at the knowledge time asked for.
+                Err(QueryError::PlaceUnknown(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            if with_evidence_only && self.entry(&resolved)?.is_none() {
+                continue;
+            }
+            if states.len() == most {
+                return Ok((states, true));
+            }
+            states.push(self.evaluate(&resolved, asked)?);
+        }
+        Ok((states, false))
+    }
+
+    /// The latest knowledge time of any partition; `None` before the first record.
+    pub(crate) fn frontier(&self) -> Option<Timestamp> {
+        self.partitions
+            .values()
+            .filter_map(|p| p.states.borrow().known_at)
+            .max()
+    }
+
+    fn resolve<'a>(
+        &self,
+        place: &Place,
+        registry: &'a Registry,
+        asked: &Asked,
+    ) -> Result<Resolved<'a>, QueryError> {
+        let partition = PartitionId::of_home_area(&place.home_area, self.place_partitions());
+        let followed = self.partitions.get(&partition);
+        let up_to = followed.map_or_else(UpTo::default, |f| *f.states.borrow());
+        let as_known_at = asked.as_known_at.or(up_to.known_at).unwrap_or(asked.now);
+        let adopted = self
+            .states
+            .registry_at(partition, as_known_at, up_to.report_sequence)?;
+        let view = registry.at(adopted);
+        let place = view.place(&place.id).ok_or_else(|| {
+            QueryError::PlaceUnknown(format!(
+                "place `{}` was not in the registry as known at {as_known_at}",
+                place.id
+            ))
+        })?;
+        Ok(Resolved {
+            place,
+            partition,
+            registry: view,
+            up_to,
+            as_of: asked.as_of.or(asked.as_known_at).unwrap_or(asked.now),
+            as_known_at,
+        })
+    }
+
+    fn entry(
+        &self,
+        resolved: &Resolved<'_>,
+    ) -> Result<Option<ascertain_proto::log::v1::StateEntry>, QueryError> {
+        let (place, up_to) = (&resolved.place.id, resolved.up_to.report_sequence);
+        self.states.entry(place, resolved.as_known_at, up_to)
+    }
+
+    /// The state, from the entry that stood at the knowledge time where that
+    /// suffices, else by folding what was known by then. Both give the same bits.
+    fn evaluate(&self, resolved: &Resolved<'_>, asked: &Asked) -> Result<ControlState, QueryError> {
+        let entry = self.entry(resolved)?;
+        if let Some(point) = entry.and_then(|e| e.resume) {
+            let question = Question {
+                place: &resolved.place.id,
+                audience: asked.audience,
+                sides: resolved.registry.sides(resolved.place),
+                as_of: resolved.as_of,
+                as_known_at: resolved.as_known_at,
+            };
+            if let Some(state) = resume::inward(&point)?.evaluate(&question) {
+                return Ok(state);
+            }
+        }
+        let reports = self.known(resolved)?;
+        let folded = Folded::of(family(resolved, asked, &reports));
+        Ok(folded.evaluate(resolved.as_of, resolved.as_known_at))
+    }
+
+    /// The reports of a place's family that were known.
+    fn known(&self, resolved: &Resolved<'_>) -> Result<Vec<Arc<Report>>, QueryError> {
+        let family = family_places(&resolved.place.id, resolved.registry);
+        let up_to = Sequence(resolved.up_to.report_sequence);
+        let known_by = Some(resolved.as_known_at);
+        Ok(self
+            .reports
+            .of_places(resolved.partition, &family, up_to, known_by)?)
+    }
+}
+
+fn family<'a>(resolved: &Resolved<'a>, asked: &Asked, reports: &'a [Arc<Report>]) -> Family<'a> {
+    Family {
+        place: resolved.place,
+        registry: resolved.registry,
+        audience: asked.audience,
+        reports,
+    }
+}
+
+/// The place of an id, a code, or a name that only one place has.
+pub(crate) fn find(field: &str, text: &str, registry: View<'_>) -> Result<Arc<Place>, QueryError> {
+    let by_code = registry.place_by_id_or_code(text);
+    let found = match by_code {
+        Err(LookupError::Unknown { .. }) => registry.find_place(&PlaceQuery {
+            name: text,
+            ..PlaceQuery::default()
+        }),
+        found => found,
+    };
+    found.map_err(|error| QueryError::place(field, &error))
+}

@@ -1,0 +1,190 @@
+//! Filling the store: one task for each partition of each log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ascertain_log::{Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever};
+use ascertain_proto::log::v1::StateRecord;
+use ascertain_replica::{RegistryReplica, ReportReplica, Taken};
+use ascertain_runtime::Shutdown;
+use ascertain_store::{Batch, Store};
+use futures::StreamExt;
+use prost::Message as _;
+use tokio::sync::watch;
+
+use crate::error::QueryError;
+use crate::listing::Listing;
+use crate::states::{States, UpTo};
+
+/// What the readers and the followers share.
+pub(crate) struct Replica {
+    pub store: Store,
+    pub reports: ReportReplica,
+    pub listing: Listing,
+    pub states: States,
+    pub registry: RegistryReplica,
+    pub report_incarnation: Incarnation,
+    pub partitions: BTreeMap<PartitionId, Followed>,
+}
+
+/// How far a partition was followed.
+pub(crate) struct Followed {
+    pub reports: watch::Sender<u64>,
+    pub states: watch::Sender<UpTo>,
+    /// Where both logs ended at the start: until then this node is not ready.
+    pub report_end: u64,
+    pub state_end: u64,
+}
+
+impl Followed {
+    pub(crate) fn caught_up(&self) -> bool {
+        *self.reports.borrow() >= self.report_end
+            && self.states.borrow().state_sequence >= self.state_end
+    }
+}
+
+impl Replica {
+    pub(crate) fn place_partitions(&self) -> u32 {
+        u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Runs a read of the store where blocking is allowed.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
+        let replica = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || read(&replica)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(QueryError::Unreadable("the runtime is ending")),
+            },
+        }
+    }
+
+    fn followed(&self, partition: PartitionId) -> Result<&Followed, QueryError> {
+        self.partitions
+            .get(&partition)
+            .ok_or(QueryError::Unreadable("no such partition"))
+    }
+
+    /// Follows the reports of a partition until shutdown.
+    pub(crate) async fn follow_reports(
+        self: Arc<Self>,
+        log: Arc<dyn LogReader>,
+        partition: PartitionId,
+        shutdown: Shutdown,
+    ) -> anyhow::Result<()> {
+        let after = Sequence(*self.followed(partition)?.reports.borrow());
+        let incarnation = self.report_incarnation;
+        let mut batches = follow_forever(log, partition, after, Some(incarnation));
+        loop {
+            let batch = tokio::select! {
+                () = shutdown.stopping() => return Ok(()),
+                batch = batches.next() => batch.transpose()?,
+            };
+            let Some(batch) = batch else { return Ok(()) };
+            let Some(last) = batch.last().map(|r| r.position.sequence.0) else {
+                continue;
+            };
+            self.blocking(move |replica| replica.take_reports(&batch, incarnation))
+                .await?;
+            self.followed(partition)?.reports.send_replace(last);
+        }
+    }
+
+    fn take_reports(&self, batch: &[Record], incarnation: Incarnation) -> Result<(), QueryError> {
+        let mut writes = Batch::new();
+        let taken = self.reports.take(batch, incarnation, &mut writes)?;
+        for (record, taken) in batch.iter().zip(&taken) {
+            if let Taken::Report(report) = taken {
+                self.listing.index(&record.position, report, &mut writes);
+            }
+        }
+        Ok(self.store.commit(writes)?)
+    }
+
+    /// Follows the states of a partition until shutdown, never ahead of its reports
+    /// and of the registry: what an entry rests on is there before the entry is.
+    pub(crate) async fn follow_states(
+        self: Arc<Self>,
+        log: Arc<dyn LogReader>,
+        partition: PartitionId,
+        incarnation: Incarnation,
+        shutdown: Shutdown,
+    ) -> anyhow::Result<()> {
+        let followed = self.followed(partition)?;
+        let after = Sequence(followed.states.borrow().state_sequence);
+        let mut batches = follow_forever(log, partition, after, Some(incarnation));
+        loop {
+            let batch = tokio::select! {
+                () = shutdown.stopping() => return Ok(()),
+                batch = batches.next() => batch.transpose()?,
+            };
+            let Some(batch) = batch else { return Ok(()) };
+            let decode = |record: Record| {
+                let state = StateRecord::decode(record.body.clone())?;
+                Ok((record, state))
+            };
+            let batch: Vec<(Record, StateRecord)> = batch
+                .into_iter()
+                .map(decode)
+                .collect::<Result<_, prost::DecodeError>>()?;
+            let Some((_, last)) = batch.last() else {
+                continue;
+            };
+            let (report, registry) = (last.report_sequence, last.registry_sequence);
+            let mut reports = followed.reports.subscribe();
+            let ready = async {
+                reports.wait_for(|seen| *seen >= report).await.is_ok()
+                    && self.registry.reached(registry).await
+            };
+            let ready = tokio::select! {
+                () = shutdown.stopping() => return Ok(()),
+                ready = ready => ready,
+            };
+            anyhow::ensure!(ready, "the registry is followed no more");
+            let before = *followed.states.borrow();
+            let up_to = self
+                .blocking(move |replica| {
+                    let mut writes = Batch::new();
+                    let up_to = replica
+                        .states
+                        .take(before, &batch, incarnation, &mut writes);
+                    replica.store.commit(writes)?;
+                    Ok(up_to)
+                })
+                .await?;
+            followed.states.send_replace(up_to);
+        }
+    }
+}
+
+/// Where a partition's followers begin: after what the store has, if it has it of
+/// these histories of the logs.
+pub(crate) fn followed(
+    partition: PartitionId,
+    (reports, report_log): (&ReportReplica, Incarnation),
+    (states, state_log): (&States, Incarnation),
+    (report_end, state_end): (u64, u64),
+) -> Result<Option<Followed>, QueryError> {
+    let seen = match reports.seen(partition)? {
+        None => 0,
+        Some((seen, history)) if history == report_log && seen.0 <= report_end => seen.0,
+        Some(_) => return Ok(None),
+    };
+    let up_to = match states.up_to(partition)? {
+        None => UpTo::default(),
+        Some((up_to, history)) if history == state_log && up_to.state_sequence <= state_end => {
+            up_to
+        }
+        Some(_) => return Ok(None),
+    };
+    Ok(Some(Followed {
+        reports: watch::channel(seen).0,
+        states: watch::channel(up_to).0,
+        report_end,
+        state_end,
+    }))
+}

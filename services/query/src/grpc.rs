@@ -1,0 +1,343 @@
+//! The face to partners: requests in, answers out, nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ascertain_access::{Caller, visible_to};
+use ascertain_domain::id::{Digest, PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::marking::Audience;
+use ascertain_domain::time::Timestamp;
+use ascertain_engine::METHOD_VERSION;
+use ascertain_log::now;
+use ascertain_proto::inward::submission::join;
+use ascertain_proto::log::v1::{RecordBody, ReportContent, record_body::Content};
+use ascertain_proto::outward;
+use ascertain_proto::token::{from_hex, to_hex};
+use ascertain_proto::v1::query_service_server::QueryService;
+use ascertain_proto::v1::{
+    BatchGetControlStatesRequest, BatchGetControlStatesResponse, ExplainControlStateRequest,
+    ExplainControlStateResponse, GetControlStateRequest, GetControlStateResponse, GetReportRequest,
+    GetReportResponse, ListControlStatesRequest, ListControlStatesResponse, ListReportsRequest,
+    ListReportsResponse, ReadOptions, Reason, RecordedReportView,
+};
+use ascertain_replica::KnownReport;
+use prost::Message as _;
+use tonic::{Request, Response, Status};
+
+use crate::answer::find;
+use crate::error::QueryError;
+use crate::follow::Replica;
+use crate::listing::Rank;
+use crate::read::{Asked, known_at, see_writes};
+
+/// The most places in one batch.
+const MAX_BATCH: usize = 1_000;
+/// Items a page where none are asked for.
+const DEFAULT_PAGE: usize = 100;
+/// The most items a page; larger sizes are clamped.
+const MAX_PAGE: usize = 1_000;
+
+/// Answers over a replica of both logs.
+pub(crate) struct Handler {
+    pub replica: Arc<Replica>,
+    /// How long a read waits for the writes that it must see.
+    pub patience: Duration,
+}
+
+impl Handler {
+    async fn asked(&self, read: Option<&ReadOptions>) -> Result<Asked, QueryError> {
+        let asked = Asked::from_wire(read, now())?;
+        let tokens = read.map_or(&[][..], |r| &r.at_least);
+        see_writes(&self.replica, "read.at_least", tokens, self.patience).await?;
+        Ok(asked)
+    }
+}
+
+#[tonic::async_trait]
+impl QueryService for Handler {
+    async fn get_control_state(
+        &self,
+        request: Request<GetControlStateRequest>,
+    ) -> Result<Response<GetControlStateResponse>, Status> {
+        let request = request.into_inner();
+        let asked = self.asked(request.read.as_ref()).await?;
+        let state = self
+            .replica
+            .blocking(move |replica| replica.state("place", &request.place, &asked))
+            .await?;
+        let state = Some(outward::control_state(&state, METHOD_VERSION));
+        Ok(Response::new(GetControlStateResponse { state }))
+    }
+
+    async fn batch_get_control_states(
+        &self,
+        request: Request<BatchGetControlStatesRequest>,
+    ) -> Result<Response<BatchGetControlStatesResponse>, Status> {
+        let request = request.into_inner();
+        match request.places.len() {
+            0 => {
+                return Err(QueryError::field("places", Reason::Required, "names no place").into());
+            }
+            many if many > MAX_BATCH => {
+                let what = format!("names {many} places; {MAX_BATCH} are the most");
+                return Err(QueryError::field("places", Reason::TooLong, what).into());
+            }
+            _ => {}
+        }
+        let asked = self.asked(request.read.as_ref()).await?;
+        let states = self
+            .replica
+            .blocking(move |replica| {
+                let places = request.places.iter().enumerate();
+                let state = |(i, place): (usize, &String)| {
+                    let state = replica.state(&format!("places[{i}]"), place, &asked)?;
+                    Ok(outward::control_state(&state, METHOD_VERSION))
+                };
+                places.map(state).collect()
+            })
+            .await?;
+        Ok(Response::new(BatchGetControlStatesResponse { states }))
+    }
+
+    async fn list_control_states(
+        &self,
+        request: Request<ListControlStatesRequest>,
+    ) -> Result<Response<ListControlStatesResponse>, Status> {
+        let request = request.into_inner();
+        let mut asked = self.asked(request.read.as_ref()).await?;
+        let size = page_size(request.page_size)?;
+        let bound = ListControlStatesRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..request.clone()
+        };
+        let bound = fingerprint(&bound);
+        let mut after = String::new();
+        if request.page_token.is_empty() {
+            // The times of the first page are those of all.
+            let known = asked.as_known_at.or_else(|| self.replica.frontier());
+            let known = known.unwrap_or(asked.now);
+            asked.as_of = Some(asked.as_of.or(asked.as_known_at).unwrap_or(asked.now));
+            asked.as_known_at = Some(known);
+        } else {
+            let token = PageToken::read(&request.page_token, bound)?;
+            (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
+            after = token.rest;
+        }
+        let (within, with_evidence_only) = (request.within_place_id, request.with_evidence_only);
+        let (states, more) = self
+            .replica
+            .blocking(move |replica| {
+                replica.states_within((&within, &after, with_evidence_only), &asked, size)
+            })
+            .await?;
+        let next_page_token = match (states.last(), more, asked.as_of, asked.as_known_at) {
+            (Some(last), true, Some(first), Some(second)) => PageToken {
+                first,
+                second,
+                rest: last.place.to_string(),
+            }
+            .write(bound),
+            _ => String::new(),
+        };
+        let states = states
+            .iter()
+            .map(|s| outward::control_state(s, METHOD_VERSION))
+            .collect();
+        Ok(Response::new(ListControlStatesResponse {
+            states,
+            next_page_token,
+        }))
+    }
+
+    async fn explain_control_state(
+        &self,
+        request: Request<ExplainControlStateRequest>,
+    ) -> Result<Response<ExplainControlStateResponse>, Status> {
+        let request = request.into_inner();
+        let asked = self.asked(request.read.as_ref()).await?;
+        let explanation = self
+            .replica
+            .blocking(move |replica| replica.explanation("place", &request.place, &asked))
+            .await?;
+        let explanation = Some(outward::explanation(&explanation, METHOD_VERSION));
+        Ok(Response::new(ExplainControlStateResponse { explanation }))
+    }
+
+    async fn list_reports(
+        &self,
+        request: Request<ListReportsRequest>,
+    ) -> Result<Response<ListReportsResponse>, Status> {
+        let request = request.into_inner();
+        let mut known_by = known_at("as_known_at", request.as_known_at.as_ref(), now())?;
+        see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        let size = page_size(request.page_size)?;
+        let bound = ListReportsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..request.clone()
+        };
+        let bound = fingerprint(&bound);
+        let mut before: Option<Rank> = None;
+        if request.page_token.is_empty() {
+            known_by = known_by.or_else(|| self.replica.frontier());
+        } else {
+            let token = PageToken::read(&request.page_token, bound)?;
+            known_by = Some(token.first);
+            let position = token.rest.split_once('/');
+            let position = position.and_then(|(p, s)| Some((p.parse().ok()?, s.parse().ok()?)));
+            let (partition, sequence) = position.ok_or_else(page_token_invalid)?;
+            before = Some((token.second.micros(), partition, sequence));
+        }
+        let found = self
+            .replica
+            .blocking(move |replica| {
+                let registry = replica.registry.snapshot();
+                let latest = registry.latest();
+                let place: Option<PlaceId> = match request.place.as_str() {
+                    "" => None,
+                    place => Some(find("place", place, latest)?.id.clone()),
+                };
+                let context = (&replica.reports, latest, replica.place_partitions());
+                replica
+                    .listing
+                    .newest(place.as_ref(), (known_by, before), context, size + 1)
+            })
+            .await?;
+        let more = found.len() > size;
+        let page = found.get(..size.min(found.len())).unwrap_or_default();
+        let next_page_token = match (page.last(), more, known_by) {
+            (Some(((known, partition, sequence), _)), true, Some(first)) => {
+                let second = Timestamp::from_micros(*known).unwrap_or(Timestamp::MIN);
+                PageToken {
+                    first,
+                    second,
+                    rest: format!("{partition}/{sequence}"),
+                }
+                .write(bound)
+            }
+            _ => String::new(),
+        };
+        let reports = page
+            .iter()
+            .filter(|(_, known)| visible_to(known.report.marking, Audience::Clear))
+            .map(|(_, known)| view(known))
+            .collect::<Result<_, _>>()?;
+        Ok(Response::new(ListReportsResponse {
+            reports,
+            next_page_token,
+        }))
+    }
+
+    async fn get_report(
+        &self,
+        request: Request<GetReportRequest>,
+    ) -> Result<Response<GetReportResponse>, Status> {
+        let request = request.into_inner();
+        see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        let key = report_key(&request)?;
+        let unknown = || QueryError::ReportUnknown(format!("{} of {}", key.report, key.partner));
+        let wanted = key.clone();
+        let known = self
+            .replica
+            .blocking(move |replica| replica.listing.report(&wanted, &replica.reports))
+            .await?
+            .filter(|known| visible_to(known.report.marking, Audience::Clear))
+            .ok_or_else(unknown)?;
+        let report = Some(view(&known)?);
+        Ok(Response::new(GetReportResponse { report }))
+    }
+}
+
+fn report_key(request: &GetReportRequest) -> Result<ReportKey, QueryError> {
+    let caller = Caller::local();
+    let partner = match request.partner_id.as_str() {
+        "" => caller.partner_id.as_str(),
+        partner => partner,
+    };
+    Ok(ReportKey {
+        partner: PartnerId::new(partner).map_err(|error| {
+            QueryError::field("partner_id", Reason::Malformed, error.to_string())
+        })?,
+        report: ReportId::parse(&request.report_id).ok_or_else(|| {
+            let what = format!("`{}` is no UUID in its hyphenated form", request.report_id);
+            QueryError::field("report_id", Reason::InvalidUuid, what)
+        })?,
+    })
+}
+
+/// A report as it is kept, with its texts.
+fn view(known: &KnownReport) -> Result<RecordedReportView, QueryError> {
+    let body = RecordBody::decode(known.body.clone())?;
+    let content = ReportContent::decode(known.content.clone())?;
+    let stamp = body.stamp.unwrap_or_default();
+    let Some(Content::Report(recorded)) = body.content else {
+        return Err(QueryError::Unreadable("a record that is no report"));
+    };
+    let mut flags = Vec::new();
+    if known.report.time_inconsistent {
+        flags.push("TIME_INCONSISTENT".to_owned());
+    }
+    Ok(RecordedReportView {
+        report: Some(join(&recorded, &content, stamp.first_recorded_at)),
+        partner_id: stamp.partner_id,
+        first_recorded_at: stamp.first_recorded_at,
+        known_at: Some(outward::timestamp(known.known_at)),
+        flags,
+    })
+}
+
+fn page_size(asked: i32) -> Result<usize, QueryError> {
+    match usize::try_from(asked) {
+        Ok(0) => Ok(DEFAULT_PAGE),
+        Ok(size) => Ok(size.min(MAX_PAGE)),
+        Err(_) => {
+            let what = format!("{asked} is below 0; 0 is read as {DEFAULT_PAGE}");
+            Err(QueryError::field("page_size", Reason::OutOfRange, what))
+        }
+    }
+}
+
+/// What a page token must have been made for.
+fn fingerprint(request: &impl prost::Message) -> [u8; 8] {
+    let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(&request.encode_to_vec());
+    [a, b, c, d, e, f, g, h]
+}
+
+/// Where the next page begins: two times, and what the list needs besides.
+struct PageToken {
+    first: Timestamp,
+    second: Timestamp,
+    rest: String,
+}
+
+impl PageToken {
+    fn write(&self, bound: [u8; 8]) -> String {
+        let (first, second) = (
+            self.first.micros().to_be_bytes(),
+            self.second.micros().to_be_bytes(),
+        );
+        to_hex(&[&bound, &first[..], &second[..], self.rest.as_bytes()].concat())
+    }
+
+    fn read(text: &str, bound: [u8; 8]) -> Result<Self, QueryError> {
+        let read = || {
+            let bytes = from_hex(text)?;
+            let (times, rest) = bytes.strip_prefix(&bound)?.split_at_checked(16)?;
+            let time = |bytes: &[u8]| {
+                Timestamp::from_micros(i64::from_be_bytes(bytes.try_into().ok()?)).ok()
+            };
+            Some(Self {
+                first: time(&times[..8])?,
+                second: time(&times[8..])?,
+                rest: String::from_utf8(rest.to_vec()).ok()?,
+            })
+        };
+        read().ok_or_else(page_token_invalid)
+    }
+}
+
+fn page_token_invalid() -> QueryError {
+    let what = "is no token of this list; start again without one";
+    QueryError::field("page_token", Reason::PageTokenInvalid, what)
+}

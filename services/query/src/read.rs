@@ -1,0 +1,143 @@
+//! From a request's options to the times of an answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ascertain_access::require_supported_audience;
+use ascertain_domain::marking::Audience;
+use ascertain_domain::time::Timestamp;
+use ascertain_log::PartitionId;
+use ascertain_proto::inward;
+use ascertain_proto::token::WriteToken;
+use ascertain_proto::v1::{self, ReadOptions, Reason};
+
+use crate::error::QueryError;
+use crate::follow::Replica;
+
+/// The most write tokens that a read names.
+const MAX_TOKENS: usize = 64;
+
+/// The times that were asked for. The clock enters here, once a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub as_of: Option<Timestamp>,
+    pub as_known_at: Option<Timestamp>,
+    pub audience: Audience,
+    pub now: Timestamp,
+}
+
+impl Asked {
+    /// Reads the options of a request.
+    pub(crate) fn from_wire(
+        read: Option<&ReadOptions>,
+        now: Timestamp,
+    ) -> Result<Self, QueryError> {
+        let none = ReadOptions::default();
+        let read = read.unwrap_or(&none);
+        let as_of = time("read.as_of", read.as_of.as_ref())?;
+        let as_known_at = known_at("read.as_known_at", read.as_known_at.as_ref(), now)?;
+        let audience = audience(read.audience)?;
+        Ok(Self {
+            as_of,
+            as_known_at,
+            audience,
+            now,
+        })
+    }
+}
+
+/// A knowledge time, which must have come.
+pub(crate) fn known_at(
+    field: &str,
+    wire: Option<&prost_types::Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, QueryError> {
+    let known_at = time(field, wire)?;
+    match known_at {
+        Some(asked) if asked > now => Err(QueryError::field(
+            field,
+            Reason::AsKnownAtInFuture,
+            format!("{asked} has not come yet; it is {now}"),
+        )),
+        known_at => Ok(known_at),
+    }
+}
+
+fn time(
+    field: &str,
+    wire: Option<&prost_types::Timestamp>,
+) -> Result<Option<Timestamp>, QueryError> {
+    wire.map(inward::timestamp)
+        .transpose()
+        .map_err(|error| QueryError::field(field, Reason::OutOfRange, error.to_string()))
+}
+
+fn audience(wire: i32) -> Result<Audience, QueryError> {
+    let audience = match v1::Audience::try_from(wire) {
+        Ok(v1::Audience::Unspecified | v1::Audience::Clear) => Audience::Clear,
+        Ok(v1::Audience::Green) => Audience::Green,
+        Ok(v1::Audience::Amber) => Audience::Amber,
+        Ok(v1::Audience::Full) => Audience::Full,
+        Err(_) => {
+            let what = format!("{wire} is no audience");
+            return Err(QueryError::field("read.audience", Reason::OutOfRange, what));
+        }
+    };
+    require_supported_audience(audience).map_err(|error| {
+        QueryError::field(
+            "read.audience",
+            Reason::AudienceNotSupported,
+            error.to_string(),
+        )
+    })?;
+    Ok(audience)
+}
+
+/// Waits until the writes that tokens name are seen.
+pub(crate) async fn see_writes(
+    replica: &Arc<Replica>,
+    field: &str,
+    tokens: &[String],
+    patience: Duration,
+) -> Result<(), QueryError> {
+    if tokens.len() > MAX_TOKENS {
+        let what = format!("names {} writes; {MAX_TOKENS} are the most", tokens.len());
+        return Err(QueryError::field(field, Reason::TooLong, what));
+    }
+    let waiting = async {
+        for (i, token) in tokens.iter().enumerate() {
+            let invalid = |what: String| {
+                QueryError::field(&format!("{field}[{i}]"), Reason::TokenInvalid, what)
+            };
+            let token = WriteToken::decode(token).map_err(|e| invalid(e.to_string()))?;
+            if token.incarnation != replica.report_incarnation.0 {
+                return Err(invalid(
+                    "belongs to another history of the report log".to_owned(),
+                ));
+            }
+            for (partition, sequence) in token.positions {
+                if partition == 0 {
+                    replica.registry.reached(sequence).await;
+                    continue;
+                }
+                let followed =
+                    replica
+                        .partitions
+                        .get(&PartitionId(partition))
+                        .ok_or_else(|| {
+                            invalid(format!("names partition {partition}, which is not here"))
+                        })?;
+                let mut states = followed.states.subscribe();
+                let seen = states
+                    .wait_for(|up_to| up_to.report_sequence >= sequence)
+                    .await;
+                seen.map_err(|_| QueryError::NotCaughtUp(patience))?;
+            }
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(patience, waiting).await {
+        Ok(result) => result,
+        Err(_) => Err(QueryError::NotCaughtUp(patience)),
+    }
+}

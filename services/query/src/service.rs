@@ -1,0 +1,210 @@
+//! The service: the store, its followers, and the face to partners.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use ascertain_log::{LogReader, PartitionId};
+use ascertain_proto::v1::query_service_server::QueryServiceServer;
+use ascertain_replica::{ReportReplica, follow_registry};
+use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks};
+use ascertain_store::{Store, StoreOptions};
+use tonic::service::RoutesBuilder;
+
+use crate::follow::{Replica, followed};
+use crate::grpc::Handler;
+use crate::listing::Listing;
+use crate::role::QueryRole;
+use crate::states::States;
+
+/// The gRPC services whose health is that of this role.
+pub const SERVICES: &[&str] = &["ascertain.v1.QueryService"];
+
+/// sled's page cache; the process takes two to eight times that.
+const CACHE_BYTES: u64 = 64 << 20;
+/// How often the store is made durable; what is lost in between is followed again.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// Query, running.
+pub struct Query {
+    replica: Arc<Replica>,
+    patience: Duration,
+    max_message_bytes: usize,
+}
+
+impl Query {
+    /// Starts to follow both logs.
+    ///
+    /// # Errors
+    /// A store that cannot be opened, or logs that cannot be reached or do not
+    /// belong together.
+    pub async fn start(
+        config: &Config,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+        health: RoleHealth,
+        report_log: Arc<dyn LogReader>,
+        state_log: Arc<dyn LogReader>,
+    ) -> anyhow::Result<Self> {
+        let report_incarnation = report_log.incarnation().await.context("the report log")?;
+        let state_incarnation = state_log.incarnation().await.context("the state log")?;
+        let report_ends = report_log.ends().await.context("the report log")?;
+        let state_ends = state_log.ends().await.context("the state log")?;
+        anyhow::ensure!(
+            report_ends.len() == state_ends.len(),
+            "the report log has {} partitions, the state log {}: they belong to different deployments",
+            report_ends.len(),
+            state_ends.len()
+        );
+        let ends: Vec<(u64, u64)> = report_ends
+            .iter()
+            .zip(&state_ends)
+            .map(|(report, state)| (report.last_sequence.0, state.last_sequence.0))
+            .collect();
+        let (registry, following) = follow_registry(Arc::clone(&report_log));
+        let (mut store, mut reports, mut states) = open_store(&config.data_dir).await?;
+        let partitions = loop {
+            let mut partitions = BTreeMap::new();
+            let mut usable = true;
+            for (partition, ends) in (0_u32..).map(PartitionId).zip(&ends).skip(1) {
+                let reports = (&reports, report_incarnation);
+                match followed(partition, reports, (&states, state_incarnation), *ends)? {
+                    Some(followed) => {
+                        partitions.insert(partition, followed);
+                    }
+                    None => usable = false,
+                }
+            }
+            if usable {
+                break partitions;
+            }
+            tracing::warn!("the store is of another history of the logs and begins anew");
+            drop((reports, states));
+            store.close()?;
+            std::fs::remove_dir_all(store_dir(&config.data_dir))?;
+            (store, reports, states) = open_store(&config.data_dir).await?;
+        };
+        let listing = Listing::new(&store);
+        let replica = Arc::new(Replica {
+            store,
+            reports,
+            listing,
+            states,
+            registry,
+            report_incarnation,
+            partitions,
+        });
+        let stopping = shutdown.clone();
+        tasks.worker("query registry", async move {
+            tokio::select! {
+                () = stopping.stopping() => Ok(()),
+                ended = following => Ok(ended?),
+            }
+        });
+        for partition in replica.partitions.keys().copied() {
+            let (own, log) = (Arc::clone(&replica), Arc::clone(&report_log));
+            let reports = own.follow_reports(log, partition, shutdown.clone());
+            tasks.worker(format!("query reports {partition}"), reports);
+            let (own, log) = (Arc::clone(&replica), Arc::clone(&state_log));
+            let states = own.follow_states(log, partition, state_incarnation, shutdown.clone());
+            tasks.worker(format!("query states {partition}"), states);
+        }
+        tasks.worker(
+            "query health",
+            be_ready(Arc::clone(&replica), health, shutdown.clone()),
+        );
+        tasks.worker(
+            "query store",
+            keep_durable(Arc::clone(&replica), shutdown.clone()),
+        );
+        Ok(Self {
+            replica,
+            patience: config.limits.read_wait,
+            max_message_bytes: config.limits.max_message_bytes,
+        })
+    }
+
+    /// Adds the gRPC service.
+    pub fn add_to(&self, routes: &mut RoutesBuilder) {
+        let handler = Handler {
+            replica: Arc::clone(&self.replica),
+            patience: self.patience,
+        };
+        // Answers may be larger than what is taken in: a thousand explained states.
+        let service = QueryServiceServer::new(handler)
+            .max_decoding_message_size(self.max_message_bytes)
+            .max_encoding_message_size(MAX_ANSWER_BYTES);
+        routes.add_service(service);
+    }
+
+    /// What operators see of it.
+    #[must_use]
+    pub fn role(&self) -> Arc<dyn Role> {
+        Arc::new(QueryRole(Arc::clone(&self.replica)))
+    }
+}
+
+/// The largest answer that is given.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+fn store_dir(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("query/store")
+}
+
+async fn open_store(data_dir: &Path) -> anyhow::Result<(Store, ReportReplica, States)> {
+    let options = StoreOptions {
+        dir: store_dir(data_dir),
+        cache_bytes: CACHE_BYTES,
+        schema: "query",
+        schema_version: 1,
+    };
+    let (store, opened) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
+    tracing::info!(?opened, "query store open");
+    let (reports, states) = (ReportReplica::new(&store), States::new(&store));
+    Ok((store, reports, states))
+}
+
+/// Serves once all that was there at the start is followed.
+async fn be_ready(
+    replica: Arc<Replica>,
+    health: RoleHealth,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    for followed in replica.partitions.values() {
+        let mut reports = followed.reports.subscribe();
+        let mut states = followed.states.subscribe();
+        let caught_up = async {
+            let (report_end, state_end) = (followed.report_end, followed.state_end);
+            // The senders are in `replica`: the channels do not close while this waits.
+            let _ = reports.wait_for(|seen| *seen >= report_end).await;
+            let _ = states
+                .wait_for(|up_to| up_to.state_sequence >= state_end)
+                .await;
+        };
+        tokio::select! {
+            () = shutdown.stopping() => return Ok(()),
+            () = caught_up => {}
+        }
+    }
+    tracing::info!("query caught up");
+    health.serving().await;
+    Ok(())
+}
+
+/// Syncs the store now and then, and once more at the end.
+async fn keep_durable(replica: Arc<Replica>, shutdown: Shutdown) -> anyhow::Result<()> {
+    loop {
+        let ending = tokio::select! {
+            () = shutdown.stopping() => true,
+            () = tokio::time::sleep(SYNC_EVERY) => false,
+        };
+        replica
+            .blocking(|replica| Ok(replica.store.sync()?))
+            .await?;
+        if ending {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The entries of the state log, by place, in sled.
+//!
+//! ```text
+//! family   key                                       value
+//! ent      place, 0, known_at u64, sequence u64      StateEntry
+//! ado      partition u32, known_at u64, sequence u64 registry sequence u64
+//! upto     partition u32                             UpTo
+//! ```
+//!
+//! Numbers are big-endian; times have their sign bit flipped, so that they sort.
+//! Sequences are those of the report log.
+
+use ascertain_domain::id::PlaceId;
+use ascertain_domain::time::Timestamp;
+use ascertain_log::{Incarnation, PartitionId, Record};
+use ascertain_proto::log::v1::{StateEntry, StateRecord};
+use ascertain_store::{Batch, Family, Store};
+use prost::Message as _;
+
+use crate::error::QueryError;
+
+/// Entries by place. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct States {
+    entries: Family,
+    adopted: Family,
+    up_to: Family,
+}
+
+/// How far the state log of a partition was followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct UpTo {
+    /// The last record of the state log.
+    pub state_sequence: u64,
+    /// The last record of the report log whose states are complete.
+    pub report_sequence: u64,
+    /// The knowledge time of that record.
+    pub known_at: Option<Timestamp>,
+    /// The prefix of partition 0 that the partition sees.
+    pub registry: u64,
+}
+
+impl States {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            entries: store.family("ent"),
+            adopted: store.family("ado"),
+            up_to: store.family("upto"),
+        }
+    }
+
+    /// How far a partition was followed, in which history of the state log.
+    pub(crate) fn up_to(
+        &self,
+        partition: PartitionId,
+    ) -> Result<Option<(UpTo, Incarnation)>, QueryError> {
+        let Some(value) = self.up_to.get(partition.0.to_be_bytes())? else {
+            return Ok(None);
+        };
+        let unreadable = || QueryError::Unreadable("the checkpoint of the state log");
+        let (numbers, incarnation) = value.split_at_checked(32).ok_or_else(unreadable)?;
+        let incarnation = incarnation.try_into().map_err(|_| unreadable())?;
+        let number = |i: usize| numbers.get(i * 8..i * 8 + 8).map_or(0, u64_of);
+        let up_to = UpTo {
+            state_sequence: number(0),
+            report_sequence: number(1),
+            known_at: time(number(2)),
+            registry: number(3),
+        };
+        Ok(Some((up_to, Incarnation(incarnation))))
+    }
+
+    /// Takes records of one partition in, after `up_to`; the writes are added to a batch.
+    pub(crate) fn take(
+        &self,
+        mut up_to: UpTo,
+        records: &[(Record, StateRecord)],
+        incarnation: Incarnation,
+        batch: &mut Batch,
+    ) -> UpTo {
+        let Some((first, _)) = records.first() else {
+            return up_to;
+        };
+        let partition = first.position.partition.0.to_be_bytes();
+        for (record, state) in records {
+            let known_at = sortable(record.position.known_at);
+            for entry in &state.entries {
+                let place = entry.state.as_ref().map_or("", |s| s.place_id.as_str());
+                let mut key = place.as_bytes().to_vec();
+                key.push(0);
+                key.extend(known_at.to_be_bytes());
+                key.extend(state.report_sequence.to_be_bytes());
+                batch.put(&self.entries, key, entry.encode_to_vec());
+            }
+            if state.registry_sequence != up_to.registry {
+                let mut key = partition.to_vec();
+                key.extend(known_at.to_be_bytes());
+                key.extend(state.report_sequence.to_be_bytes());
+                batch.put(
+                    &self.adopted,
+                    key,
+                    state.registry_sequence.to_be_bytes().to_vec(),
+                );
+            }
+            up_to.state_sequence = record.position.sequence.0;
+            up_to.registry = state.registry_sequence;
+            if state.is_last {
+                up_to.report_sequence = state.report_sequence;
+                up_to.known_at = Some(record.position.known_at);
+            }
+        }
+        let known_at = sortable(up_to.known_at.unwrap_or(Timestamp::MIN));
+        let mut value = Vec::with_capacity(48);
+        for number in [
+            up_to.state_sequence,
+            up_to.report_sequence,
+            known_at,
+            up_to.registry,
+        ] {
+            value.extend(number.to_be_bytes());
+        }
+        value.extend(incarnation.0);
+        batch.put(&self.up_to, partition, value);
+        up_to
+    }
+
+    /// The entry of a place that stood at a knowledge time, of those up to a record.
+    pub(crate) fn entry(
+        &self,
+        place: &PlaceId,
+        known_at: Timestamp,
+        report_sequence: u64,
+    ) -> Result<Option<StateEntry>, QueryError> {
+        let mut low = place.as_str().as_bytes().to_vec();
+        low.push(0);
+        let found = last_by(&self.entries, &low, known_at, report_sequence)?;
+        Ok(found
+            .map(|bytes| StateEntry::decode(bytes.as_slice()))
+            .transpose()?)
+    }
+
+    /// The prefix of partition 0 that a partition saw at a knowledge time.
+    pub(crate) fn registry_at(
+        &self,
+        partition: PartitionId,
+        known_at: Timestamp,
+        report_sequence: u64,
+    ) -> Result<u64, QueryError> {
+        let found = last_by(
+            &self.adopted,
+            &partition.0.to_be_bytes(),
+            known_at,
+            report_sequence,
+        )?;
+        Ok(found.map_or(0, |bytes| u64_of(&bytes)))
+    }
+}
+
+/// The last value under a prefix that was known by a time, of those up to a record.
+fn last_by(
+    family: &Family,
+    prefix: &[u8],
+    known_at: Timestamp,
+    report_sequence: u64,
+) -> Result<Option<Vec<u8>>, QueryError> {
+    let mut high = prefix.to_vec();
+    high.extend(sortable(known_at).to_be_bytes());
+    high.extend(u64::MAX.to_be_bytes());
+    for item in family.scan(prefix.to_vec()..=high).rev() {
+        let (key, value) = item?;
+        let sequence = key
+            .len()
+            .checked_sub(8)
+            .and_then(|at| key.get(at..))
+            .map_or(0, u64_of);
+        if sequence <= report_sequence {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+fn sortable(time: Timestamp) -> u64 {
+    time.micros().cast_unsigned() ^ (1 << 63)
+}
+
+fn time(sortable: u64) -> Option<Timestamp> {
+    Timestamp::from_micros((sortable ^ (1 << 63)).cast_signed())
+        .ok()
+        .filter(|t| *t != Timestamp::MIN)
+}
+
+fn u64_of(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_the_epoch_sort_before_those_after() {
+        let times = [i64::from(i32::MIN), -1, 0, 1, i64::from(i32::MAX)]
+            .map(|us| Timestamp::from_micros(us).unwrap());
+        assert!(times.map(sortable).is_sorted());
+        assert!(times.iter().all(|t| time(sortable(*t)) == Some(*t)));
+    }
+}
