@@ -13,7 +13,7 @@ use ascertain_proto::log::v1::{
 };
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Streaming};
 
 use crate::MAX_MESSAGE_BYTES;
@@ -24,6 +24,10 @@ use crate::wire::{from_frame, from_incarnation, from_partition_end};
 const LONGEST_SILENCE: Duration = HEARTBEAT.saturating_mul(10);
 /// The longest wait for an answer to a single question.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a quiet connection is probed.
+const KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// A log that another process serves. It reconnects by itself for the next
 /// question; a stream that broke stays ended.
@@ -42,6 +46,20 @@ impl RemoteLog {
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
         Self { client, kind }
+    }
+
+    /// One of the logs served at an address such as `http://127.0.0.1:7411`.
+    /// Connects with the first question, and again whenever the connection broke.
+    /// Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// If it is no address.
+    pub fn at(url: &str, kind: LogKind) -> Result<Self, tonic::transport::Error> {
+        let endpoint = Endpoint::from_shared(url.to_owned())?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_while_idle(true);
+        Ok(Self::new(endpoint.connect_lazy(), kind))
     }
 
     async fn describe(&self) -> Result<DescribeLogResponse, FollowError> {

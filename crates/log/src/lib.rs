@@ -31,7 +31,7 @@ pub use follow::{
 pub use memory::MemoryLog;
 pub use place::{MAX_BATCH_BYTES, MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, place};
 pub use position::{Chain, Incarnation, PartitionId, Position, Sequence};
-pub use resume::follow_forever;
+pub use resume::{follow_forever, reachable};
 
 use ascertain_domain::time::Timestamp;
 use async_trait::async_trait;

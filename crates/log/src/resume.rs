@@ -1,17 +1,36 @@
-//! Following for ever: again from the last record seen, whenever the log could
-//! not be reached.
+//! Outlasting a log that cannot be reached: waiting for it at a start, and
+//! following for ever, again from the last record seen.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
-use crate::{Follow, FollowError, Incarnation, LogReader, PartitionId, Record, Sequence};
+use crate::{End, Follow, FollowError, Incarnation, LogReader, PartitionId, Record, Sequence};
 
 /// The first wait before following again; it doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 /// The longest wait before following again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The ends of a log, as soon as it can be reached: the process that serves it may
+/// start after its followers. Says now and then that it waits.
+///
+/// # Errors
+/// Every [`FollowError`] but [`FollowError::Unavailable`].
+pub async fn reachable(reader: &dyn LogReader) -> Result<Vec<End>, FollowError> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match reader.ends().await {
+            Err(FollowError::Unavailable(reason)) => {
+                tracing::warn!(reason, wait_ms = wait.as_millis(), "waiting for the log");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+            ends => return ends,
+        }
+    }
+}
 
 struct Resuming {
     reader: Arc<dyn LogReader>,
