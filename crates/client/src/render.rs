@@ -5,11 +5,13 @@
 mod explanation;
 mod report;
 mod state;
+mod summary;
 mod words;
 
 pub use explanation::explanation;
 pub use report::{claim, originator, report};
 pub use state::state;
+pub use summary::summary;
 pub use words::{
     analytic_confidence, interest, likelihood, outcome_name, percent, span, status, time, when,
     word,
