@@ -1,0 +1,118 @@
+//! Three roles in one process. The logs are handed over directly; every port
+//! serves everything, also the logs for followers in other processes.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ascertain_ingest::{Ingest, Settings};
+use ascertain_log::{LogReader, LogWriter, system_clock};
+use ascertain_log_file::{FileLog, FileLogOptions};
+use ascertain_log_remote::LogServer;
+use ascertain_proto::log::v1::LogKind;
+use ascertain_proto::v1::{ingest_service_server, registry_service_server};
+use ascertain_query::Query;
+use ascertain_reconcile::{Reconcile, open_state_log};
+use ascertain_runtime::{Listener, Process};
+use ascertain_store::{Store, StoreOptions};
+use tonic::service::RoutesBuilder;
+
+/// The gRPC services whose health is that of ingest.
+const INGEST_SERVICES: &[&str] = &[
+    ingest_service_server::SERVICE_NAME,
+    registry_service_server::SERVICE_NAME,
+];
+/// sled's page cache; the process takes two to eight times that.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// Where the services listen. Each port serves all three; they differ so that
+/// clients need not change when the services are moved apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// `ingest.listen`, with the port that was given.
+    pub ingest: SocketAddr,
+    /// `reconcile.listen`, likewise.
+    pub reconcile: SocketAddr,
+    /// `query.listen`, likewise.
+    pub query: SocketAddr,
+}
+
+/// Starts the three services in a process and opens their ports. Whether they are
+/// caught up, health says, and [`ready`](crate::ready) waits for it.
+///
+/// # Errors
+/// A port that is taken; data that cannot be opened, or is in use.
+pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
+    let Process {
+        config,
+        shutdown,
+        health,
+        tasks,
+    } = process;
+    let listeners = vec![
+        Listener::bind(config.ingest.listen).await?,
+        Listener::bind(config.reconcile.listen).await?,
+        Listener::bind(config.query.listen).await?,
+    ];
+    let addresses = Addresses {
+        ingest: listeners[0].local_addr(),
+        reconcile: listeners[1].local_addr(),
+        query: listeners[2].local_addr(),
+    };
+    let ingest_health = health.role(INGEST_SERVICES).await;
+    let reconcile_health = health.role(ascertain_reconcile::SERVICES).await;
+    let query_health = health.role(ascertain_query::SERVICES).await;
+
+    let (log, store) = open_ingest(&config.data_dir, config.partitions).await?;
+    let reports: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
+    let settings = Settings {
+        node: config.node.clone(),
+        max_message_bytes: config.limits.max_message_bytes,
+        max_batch_reports: config.limits.max_batch_reports,
+    };
+    let ingest = Ingest::start(settings, log, store, system_clock(), tasks, shutdown).await?;
+
+    let log = open_state_log(&config.data_dir, config.partitions).await?;
+    let states: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
+    let followed = Arc::clone(&reports);
+    let reconcile =
+        Reconcile::start(config, tasks, shutdown, reconcile_health, followed, log).await?;
+
+    let logs = LogServer::new([
+        (LogKind::Reports, Arc::clone(&reports)),
+        reconcile.served_log(),
+    ]);
+    let query = Query::start(config, tasks, shutdown, query_health, reports, states).await?;
+
+    let mut routes = RoutesBuilder::default();
+    ingest.add_to(&mut routes);
+    query.add_to(&mut routes);
+    routes.add_service(logs.into_service());
+    let roles = vec![ingest.role(), reconcile.role(), query.role()];
+    process.serve(listeners, roles, routes).await?;
+    ingest_health.serving().await;
+    Ok(addresses)
+}
+
+/// The log and the store of ingest, where `ascertain-ingest` has them too.
+async fn open_ingest(
+    data_dir: &Path,
+    partitions: u32,
+) -> anyhow::Result<(Arc<dyn LogWriter>, Store)> {
+    let log = FileLogOptions::new(data_dir.join("ingest/report-log"), partitions + 1);
+    let store = StoreOptions {
+        dir: data_dir.join("ingest/store"),
+        cache_bytes: CACHE_BYTES,
+        schema: "ingest",
+        schema_version: 1,
+    };
+    let opened = tokio::task::spawn_blocking(move || {
+        let log = FileLog::open(log).context("the report log cannot be opened")?;
+        let (store, opened) = Store::open(store).context("the ingest store cannot be opened")?;
+        tracing::info!(recovery = ?log.recovery(), store = ?opened, "report log open");
+        anyhow::Ok((log, store))
+    });
+    let (log, store) = opened.await??;
+    Ok((Arc::new(log), store))
+}
