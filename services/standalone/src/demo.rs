@@ -62,12 +62,18 @@ pub fn run(args: &Args) -> ExitCode {
         Some(folder) => Scenario::read(folder),
         None => Scenario::hama(),
     };
-    let folder = tempfile::Builder::new().prefix("ascertain-demo-").tempdir();
-    let (scenario, folder) = match (scenario, folder.context("no temporary folder")) {
-        (Ok(scenario), Ok(folder)) => (scenario, folder),
-        (Err(error), _) | (_, Err(error)) => {
+    let scenario = match scenario {
+        Ok(scenario) => scenario,
+        Err(error) => {
             say(&format!("{error:#}"));
             return ExitCode::from(USAGE);
+        }
+    };
+    let folder = match tempfile::Builder::new().prefix("ascertain-demo-").tempdir() {
+        Ok(folder) => folder,
+        Err(error) => {
+            say(&format!("no temporary folder: {error}"));
+            return ExitCode::FAILURE;
         }
     };
     let data = args.data.as_deref().unwrap_or(folder.path());
@@ -162,6 +168,9 @@ struct Demo {
 impl Demo {
     /// Submits reports over one stream; returns the tokens of the writes.
     async fn submit(&self, submissions: &[ReportSubmission]) -> anyhow::Result<Vec<String>> {
+        if submissions.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut results = Vec::with_capacity(submissions.len());
         let stream = futures::stream::iter(submissions.to_vec());
         self.writer
@@ -271,12 +280,9 @@ fn underlined(title: &str) -> String {
 
 fn how_to_talk_to(addresses: Addresses, data: &Path, scenario: &Scenario) -> String {
     let Addresses { ingest, query, .. } = addresses;
-    let (place, at) = scenario.questions.first().map_or(("PLACE", "TIME"), |q| {
-        (
-            q.places.first().map_or("PLACE", String::as_str),
-            q.at.as_str(),
-        )
-    });
+    let explained = |q: &Question| Some((q.explain.clone()?, q.at.clone()));
+    let known = scenario.questions.iter().find_map(explained);
+    let (place, at) = known.unwrap_or_else(|| ("PLACE".into(), "TIME".into()));
     let data = data.display();
     format!(
         "\nThe services stay up until Ctrl-C, with their data in {data}. Ask them:\n\

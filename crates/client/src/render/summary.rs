@@ -1,30 +1,27 @@
 //! A control state as a block of a few lines, for many of them one below the other.
 
-use ascertain_proto::v1::{Contribution, ControlState, Outcome};
+use ascertain_proto::v1::{Contribution, ControlState, Outcome, Status};
 
 use super::state::{headline, plural};
 use super::words::{analytic_confidence, likelihood, outcome_name, percent, status, when};
 
 /// Where values begin, counted from the left.
 const LABEL: usize = 22;
+/// Outcomes below this, other than the leading one, are left out: 5 %, where the
+/// yardstick's lowest word ends.
+const SMALL_PPM: u32 = 50_000;
 /// How many groups are shown.
 const GROUPS: usize = 3;
 /// How many reports of a group are shown.
 const REPORTS: usize = 3;
 
 /// The answer of a control state, how good its evidence is, and the groups that
-/// moved it most, the strongest marked as decisive.
+/// moved it most. The strongest is marked as decisive where it speaks for the answer.
 #[must_use]
 pub fn summary(state: &ControlState) -> String {
     let besieged = if state.besieged { ", besieged" } else { "" };
     let mut text = format!("{}: {}{besieged}\n", state.place_id, status(state.status));
-    let mut outcomes: Vec<&Outcome> = state.outcomes.iter().collect();
-    // Stable: sides with equal odds stay in the order of their ids.
-    outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.probability_ppm));
-    let chances = outcomes
-        .iter()
-        .map(|one| chance(&outcome_name(one), one.probability_ppm, one.term));
-    text += &listed("who controls it", chances);
+    text += &who_controls_it(state);
     let inside = state
         .presence
         .iter()
@@ -38,32 +35,47 @@ pub fn summary(state: &ControlState) -> String {
     text + &because(state)
 }
 
+/// The leading outcome, and on the next line the others that matter.
+fn who_controls_it(state: &ControlState) -> String {
+    let mut outcomes: Vec<&Outcome> = state.outcomes.iter().collect();
+    // Stable: sides with equal odds stay in the order of their ids.
+    outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.probability_ppm));
+    let split = outcomes.len().min(1);
+    let (leading, others) = outcomes.split_at(split);
+    let shown = |one: &&Outcome| chance(&outcome_name(one), one.probability_ppm, one.term);
+    let likely = others.iter().filter(|one| one.probability_ppm >= SMALL_PPM);
+    listed("who controls it", leading.iter().map(shown)) + &listed("or else", likely.map(shown))
+}
+
 /// The strongest groups, strongest first.
 fn because(state: &ControlState) -> String {
     let mut groups: Vec<&Contribution> = state.contributions.iter().collect();
     groups.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    if groups.is_empty() {
+        return line("because", "no evidence bears on this place");
+    }
+    let answered = state.status != i32::from(Status::Unknown);
     let mut text = String::new();
     for (index, group) in groups.iter().take(GROUPS).enumerate() {
         let label = if index == 0 { "because" } else { "" };
-        let decisive = if index == 0 { " (decisive)" } else { "" };
-        let shown = format!(
-            "{}{}{decisive}",
-            headline(group).trim_start(),
-            reports(group)
-        );
-        text += &line(label, &shown);
+        let decisive = if index == 0 && answered && group.weight > 0.0 {
+            "decisive: "
+        } else {
+            ""
+        };
+        let (headline, reports) = (headline(group), reports(group));
+        let mut shown = format!("{decisive}{}{reports}", headline.trim_start());
         if group.weight_lost != 0.0 {
             let lost = group.weight_lost;
-            let shown = format!("{lost:+.2} for: the holder before no longer holds it");
-            text += &line("", &shown);
+            shown += &format!("; {lost:+.2} against the holder before");
         }
+        text += &line(label, &shown);
     }
     let remaining = state.remaining_contributions.as_ref();
     let more = groups.len().saturating_sub(GROUPS) + remaining.map_or(0, |r| r.groups as usize);
-    match (groups.is_empty(), u32::try_from(more).unwrap_or(u32::MAX)) {
-        (true, _) => line("because", "no evidence bears on this place"),
-        (_, 0) => text,
-        (_, more) => text + &line("", &format!("and {more} more {}", plural(more, "group"))),
+    match u32::try_from(more).unwrap_or(u32::MAX) {
+        0 => text,
+        more => text + &line("", &format!("and {more} more {}", plural(more, "group"))),
     }
 }
 

@@ -118,8 +118,34 @@ Not for targeting or for decisions about individuals; no position on sovereignty
 }
 
 #[test]
+fn a_summary_is_a_few_lines_and_names_what_was_decisive() {
+    let expected = "\
+hama-city: HELD, besieged
+  who controls it       opposition 92.0 % (very likely)
+  or else               government 8.0 % (very unlikely)
+  since                 between 2024-12-05T06:00:00Z and 2024-12-05T11:00:00Z
+  dispute               0.25
+  analytic confidence   high
+  because               decisive: +3.50  Army, against interest: says that it left [C3]
+                        -0.75  SANA, self-serving: says that it left [C3]
+                        and 3 more groups
+";
+    assert_eq!(summary(&hama()), expected);
+}
+
+#[test]
+fn nothing_is_decisive_where_nothing_is_decided_or_the_strongest_speaks_against_it() {
+    let mut unknown = hama();
+    unknown.status = Status::Unknown.into();
+    assert!(!summary(&unknown).contains("decisive"));
+    let mut against = hama();
+    against.contributions[1].weight = -4.0;
+    assert!(!summary(&against).contains("decisive"));
+}
+
+#[test]
 fn analytic_confidence_never_shares_a_line_with_a_likelihood() {
-    for line in state(&hama())
+    for line in (state(&hama()) + &summary(&hama()))
         .lines()
         .filter(|line| line.contains("analytic confidence"))
     {
