@@ -124,6 +124,22 @@ pub struct TimeInterval {
     pub precision: TimePrecision,
 }
 
+impl TimeInterval {
+    /// The latest end that is known: the upper bound, else the lower.
+    ///
+    /// Never inlined: within `Option<TimeInterval>` rustc 1.95 reads one of the two
+    /// bounds, at an address made from the other, before it looks whether there is
+    /// an interval at all, and faults (docs/decisions/0012).
+    #[must_use]
+    #[inline(never)]
+    pub fn end(&self) -> Option<Timestamp> {
+        match self.latest {
+            Some(latest) => Some(latest),
+            None => self.earliest,
+        }
+    }
+}
+
 /// How exactly a time was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimePrecision {

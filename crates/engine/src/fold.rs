@@ -10,7 +10,7 @@ use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Claim, Modality, Predicate, Report};
 use ascertain_domain::state::Interest;
-use ascertain_domain::time::{DAY_US, Slot, Timestamp};
+use ascertain_domain::time::{DAY_US, Slot, TimeInterval, Timestamp};
 use ascertain_fusion::dependence::{Discount, Said, discounts};
 use ascertain_fusion::dispute::Favours;
 use ascertain_fusion::filter::{Filter, Standing, Step};
@@ -415,7 +415,7 @@ fn days(time: Timestamp) -> f64 {
 /// When a claim enters: at the latest end of its event time, and not after it was
 /// published.
 fn entered(report: &Report, claim: &Claim) -> Timestamp {
-    let event = claim.event_time.and_then(|t| t.latest.or(t.earliest));
+    let event = claim.event_time.as_ref().and_then(TimeInterval::end);
     event.map_or(report.published_at, |latest| {
         latest.min(report.published_at)
     })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ascertain_log::conformance::{self, PARTITIONS, append, first_error, next_records};
 use ascertain_log::{
     Append, AppendError, Chain, End, Follow, FollowError, Incarnation, LogReader, LogWriter,
-    MemoryLog, PartitionId, Position, Record, Sequence, follow_forever, reachable,
+    MemoryLog, PartitionId, Position, Record, Sequence, follow_forever,
 };
 use ascertain_log_remote::{LogServer, RemoteLog};
 use ascertain_proto::log::v1::LogKind;
@@ -237,28 +237,4 @@ async fn what_does_not_continue_is_not_believed() {
             );
         }
     }
-}
-
-#[tokio::test]
-async fn a_log_that_is_served_later_is_waited_for() {
-    // Bound once to learn a free port, and served only after the first question.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let reader = remote(address, LogKind::Reports);
-    let asked = reader.ends().await;
-    assert!(
-        matches!(asked, Err(FollowError::Unavailable(_))),
-        "{asked:?}"
-    );
-    let waiting = tokio::spawn(async move { reachable(&reader).await });
-    let listener = TcpListener::bind(address).await.unwrap();
-    let log: Arc<dyn LogReader> = Arc::new(MemoryLog::new(3));
-    let server = LogServer::new([(LogKind::Reports, log)]).into_service();
-    tokio::spawn(
-        Server::builder()
-            .add_service(server)
-            .serve_with_incoming(TcpListenerStream::new(listener)),
-    );
-    assert_eq!(waiting.await.unwrap().unwrap().len(), 3);
 }

@@ -112,3 +112,45 @@ impl Resuming {
             .unwrap_or_else(|| Err(FollowError::Unavailable("the stream ended".to_owned())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryLog;
+    use async_trait::async_trait;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Fails so often before it answers.
+    struct Late(AtomicU32, FollowError);
+
+    #[async_trait]
+    impl LogReader for Late {
+        async fn incarnation(&self) -> Result<Incarnation, FollowError> {
+            Err(self.1.clone())
+        }
+
+        async fn ends(&self) -> Result<Vec<End>, FollowError> {
+            if self.0.fetch_sub(1, Ordering::Relaxed) > 0 {
+                return Err(self.1.clone());
+            }
+            MemoryLog::new(3).ends().await
+        }
+
+        fn follow(&self, _: PartitionId, _: Sequence, _: Option<Incarnation>) -> Follow {
+            stream::empty().boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_is_served_later_is_waited_for() {
+        let late = Late(2.into(), FollowError::Unavailable("not up".to_owned()));
+        assert_eq!(reachable(&late).await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_error_that_lasts_is_not_waited_out() {
+        let broken = Late(1.into(), FollowError::IncarnationChanged);
+        let error = reachable(&broken).await.unwrap_err();
+        assert!(matches!(error, FollowError::IncarnationChanged));
+    }
+}

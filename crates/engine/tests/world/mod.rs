@@ -1,0 +1,248 @@
+//! A small registry, and reports drawn from it.
+#![allow(dead_code, unreachable_pub)] // each test uses a part
+
+use std::sync::Arc;
+
+use ascertain_domain::actor::{Actor, Dated};
+use ascertain_domain::id::{ActorId, ClaimId, Digest, PartnerId, PlaceId, ReportId, SourceId};
+use ascertain_domain::marking::{Audience, Marking};
+use ascertain_domain::name::Name;
+use ascertain_domain::place::{Place, PlaceKind};
+use ascertain_domain::registry::{Registry, RegistryChange};
+use ascertain_domain::report::{
+    Actors, Claim, EvidenceKey, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
+};
+use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
+use ascertain_domain::state::ControlState;
+use ascertain_domain::time::{DAY_US, HOUR_US, TimeInterval, TimePrecision, Timestamp};
+use ascertain_engine::{Family, Folded};
+use proptest::prelude::*;
+
+pub const PLACES: [&str; 4] = ["area", "city", "north", "south"];
+pub const ACTORS: [&str; 4] = ["east", "west", "west-member", "stranger"];
+pub const SOURCES: [&str; 5] = ["organ", "leaning", "wire", "blog", "tracker"];
+
+fn names(text: &str) -> Vec<Name> {
+    vec![Name {
+        text: text.to_owned(),
+        language: String::new(),
+        script: String::new(),
+    }]
+}
+
+pub fn place_id(id: &str) -> PlaceId {
+    PlaceId::new(id).unwrap()
+}
+
+pub fn actor_id(id: &str) -> ActorId {
+    ActorId::new(id).unwrap()
+}
+
+pub fn at(day: f64) -> Timestamp {
+    let start: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+    start.plus_micros((day * DAY_US as f64) as i64)
+}
+
+/// An area with a city of two quarters, two sides, and sources of every class.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default();
+    let mut sequence = 0;
+    let mut apply = |change| {
+        sequence += 1;
+        registry.apply(sequence, change);
+    };
+    for actor in ACTORS {
+        let coalition = (actor == "west-member").then(|| Dated {
+            value: actor_id("west"),
+            from: None,
+            until: None,
+        });
+        apply(RegistryChange::Actor(Actor {
+            id: actor_id(actor),
+            names: names(actor),
+            member_of: coalition.into_iter().collect(),
+        }));
+    }
+    for (id, kind, parent) in [
+        ("area", PlaceKind::AdminUnit, None),
+        ("city", PlaceKind::City, Some("area")),
+        ("north", PlaceKind::Neighbourhood, Some("city")),
+        ("south", PlaceKind::Neighbourhood, Some("city")),
+    ] {
+        apply(RegistryChange::Place(Place {
+            id: place_id(id),
+            kind,
+            admin_level: u8::from(id == "area"),
+            parent: parent.map(place_id),
+            home_area: place_id("area"),
+            sides: if id == "area" {
+                vec![actor_id("east"), actor_id("west")]
+            } else {
+                vec![]
+            },
+            names: names(id),
+            pcode: String::new(),
+            geonames_id: 0,
+            location: None,
+            population: 0,
+        }));
+    }
+    for (id, grade, alignment) in [
+        ("organ", Grade::D, Alignment::OrganOf(actor_id("east"))),
+        (
+            "leaning",
+            Grade::C,
+            Alignment::Sympathetic(actor_id("west-member")),
+        ),
+        ("wire", Grade::A, Alignment::Independent),
+        ("blog", Grade::F, Alignment::Unknown),
+        ("tracker", Grade::B, Alignment::Opposed(actor_id("east"))),
+    ] {
+        apply(RegistryChange::Source(Source {
+            id: SourceId::new(id).unwrap(),
+            names: names(id),
+            kind: SourceKind::Newsroom,
+            reporting: Reporting::Episodic,
+            alignments: vec![Dated {
+                value: alignment,
+                from: None,
+                until: None,
+            }],
+            grade,
+            identity_verified: id != "blog",
+        }));
+    }
+    registry
+}
+
+pub fn said(source: &str, predicate: Predicate, polarity: Polarity, day: f64) -> Claim {
+    let _ = source;
+    Claim {
+        id: ClaimId::new("c0").unwrap(),
+        place: place_id("city"),
+        predicate,
+        polarity,
+        extent: Extent::Whole,
+        sub_places: vec![],
+        event_time: Some(TimeInterval {
+            earliest: Some(at(day)),
+            latest: Some(at(day)),
+            precision: TimePrecision::Instant,
+        }),
+        modality: Modality::Asserted,
+    }
+}
+
+pub fn report(number: u32, source: &str, day: f64, claims: Vec<Claim>) -> Report {
+    let text = format!("{number} {source} {day} {claims:?}");
+    Report {
+        id: ReportId(uuid::Uuid::from_u128(u128::from(number))),
+        partner: PartnerId::new("local").unwrap(),
+        partner_reference: format!("R{number}"),
+        first_known_at: at(day),
+        backfilled: false,
+        originator: Originator::Source(SourceId::new(source).unwrap()),
+        relays: vec![Relay::Unregistered(SourceKind::Newswire)],
+        published_at: at(day),
+        claims,
+        evidence: vec![],
+        marking: Marking::Clear,
+        time_inconsistent: false,
+        statement_digest: Digest::of(text.as_bytes()),
+        body_digest: Digest::of(format!("body {text}").as_bytes()),
+    }
+}
+
+pub fn predicate(kind: usize, actor: &str, other: &str) -> Predicate {
+    let one = |a: &str| Actors::new(vec![actor_id(a)]).unwrap();
+    match kind {
+        0 => Predicate::Controls(one(actor)),
+        1 => Predicate::Present(one(actor)),
+        2 => Predicate::FightingAt(vec![actor_id(actor)]),
+        3 => Predicate::AtEdge(one(actor)),
+        4 => Predicate::AdvancingOn(one(actor)),
+        5 => Predicate::Withdrew(one(actor)),
+        6 => Predicate::Besieges(one(actor)),
+        7 => Predicate::HandedOver {
+            from: one(actor),
+            to: one(other),
+        },
+        8 => Predicate::Controls(Actors::new(vec![actor_id(actor), actor_id(other)]).unwrap()),
+        _ => Predicate::FightingAt(vec![]),
+    }
+}
+
+prop_compose! {
+    fn any_claim()(
+        place in 0..PLACES.len(),
+        kind in 0..10_usize,
+        actor in 0..ACTORS.len(),
+        other in 0..ACTORS.len(),
+        deny in any::<bool>(),
+        extent in 0..6_usize,
+        part in any::<bool>(),
+        modality in 0..5_usize,
+    ) -> Claim {
+        let extents = [Extent::Unspecified, Extent::Whole, Extent::Most, Extent::Part, Extent::Edge, Extent::Outskirts];
+        let modalities = [Modality::Asserted, Modality::Hedged, Modality::Rumoured, Modality::Conditional, Modality::Intended];
+        let polarity = if deny { Polarity::Deny } else { Polarity::Affirm };
+        let mut claim = said("", predicate(kind, ACTORS[actor], ACTORS[other]), polarity, 0.0);
+        claim.place = place_id(PLACES[place]);
+        claim.extent = extents[extent];
+        claim.modality = modalities[modality];
+        claim.event_time = None;
+        if part && claim.extent.takes_sub_places() && PLACES[place] == "city" {
+            claim.sub_places = vec![place_id("north")];
+        }
+        claim
+    }
+}
+
+prop_compose! {
+    /// A report of any source at some hour of four months, with one claim to three.
+    pub fn any_report(number: u32)(
+        source in 0..SOURCES.len(),
+        hour in 0..2_880_i64,
+        late in prop_oneof![Just(0_i64), 1..500_i64],
+        claims in prop::collection::vec(any_claim(), 1..4),
+        image in prop::option::of(0..3_u8),
+    ) -> Report {
+        let published = at(0.0).plus_micros(hour * HOUR_US);
+        let mut report = report(number, SOURCES[source], 0.0, claims);
+        report.published_at = published;
+        report.first_known_at = published.plus_micros(late * HOUR_US);
+        report.evidence = image.map(|i| EvidenceKey::Sha256(Digest::of(&[i]))).into_iter().collect();
+        let text = format!("{report:?}");
+        report.statement_digest = Digest::of(text.as_bytes());
+        report.body_digest = Digest::of(format!("body {text}").as_bytes());
+        report
+    }
+}
+
+/// Some reports, each with an id of its own.
+pub fn some_reports(most: usize) -> impl Strategy<Value = Vec<Report>> {
+    (1..=most).prop_flat_map(|count| (0..count as u32).map(any_report).collect::<Vec<_>>())
+}
+
+pub fn fold(registry: &Registry, place: &str, reports: &[Arc<Report>]) -> Folded {
+    let view = registry.latest();
+    Folded::of(Family {
+        place: view.place(&place_id(place)).unwrap(),
+        registry: view,
+        audience: Audience::Clear,
+        reports,
+    })
+}
+
+pub fn state(
+    registry: &Registry,
+    place: &str,
+    reports: &[Arc<Report>],
+    time: Timestamp,
+) -> ControlState {
+    fold(registry, place, reports).evaluate(time, at(200.0))
+}
+
+pub fn shared(reports: &[Report]) -> Vec<Arc<Report>> {
+    reports.iter().cloned().map(Arc::new).collect()
+}
