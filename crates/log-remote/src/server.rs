@@ -8,8 +8,9 @@ use ascertain_proto::log::v1::log_service_server::{LogService, LogServiceServer}
 use ascertain_proto::log::v1::{
     DescribeLogRequest, DescribeLogResponse, FollowLogRequest, FollowLogResponse, LogKind,
 };
+use futures::future::{self, BoxFuture, Shared};
 use futures::stream::{self, BoxStream};
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tonic::{Request, Response, Status};
 
 use crate::MAX_MESSAGE_BYTES;
@@ -19,6 +20,7 @@ use crate::wire::{from_incarnation, to_partition_end, to_responses};
 /// The `LogService` over the logs that this process holds: one or both.
 pub struct LogServer {
     logs: BTreeMap<LogKind, Arc<dyn LogReader>>,
+    ended: Shared<BoxFuture<'static, ()>>,
 }
 
 impl LogServer {
@@ -27,7 +29,16 @@ impl LogServer {
     pub fn new(logs: impl IntoIterator<Item = (LogKind, Arc<dyn LogReader>)>) -> Self {
         Self {
             logs: logs.into_iter().collect(),
+            ended: future::pending().boxed().shared(),
         }
+    }
+
+    /// Ends the streams of followers when this returns: they are endless, and a
+    /// process that drains would wait for them in vain.
+    #[must_use]
+    pub fn until(mut self, ended: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.ended = ended.boxed().shared();
+        self
     }
 
     /// As a service to add to a server, with its message limits set.
@@ -101,6 +112,7 @@ impl LogService for LogServer {
             })
             .try_flatten()
             .map_err(|error: FollowError| to_status(&error));
+        let responses = responses.take_until(self.ended.clone());
         Ok(Response::new(responses.boxed()))
     }
 }

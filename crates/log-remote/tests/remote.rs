@@ -75,6 +75,28 @@ async fn the_contract_holds_over_the_wire() {
     .await;
 }
 
+#[tokio::test]
+async fn a_server_that_drains_ends_its_followers_as_unavailable() {
+    let (drain, draining) = tokio::sync::oneshot::channel::<()>();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let log: Arc<dyn LogReader> = Arc::new(MemoryLog::new(2));
+    let server = LogServer::new([(LogKind::Reports, log)]).until(async {
+        // Dropped or sent: both end it.
+        let _ = draining.await;
+    });
+    tokio::spawn(
+        Server::builder()
+            .add_service(server.into_service())
+            .serve_with_incoming(TcpListenerStream::new(listener)),
+    );
+    let mut follow = remote(address, LogKind::Reports).follow(PartitionId(1), Sequence::ZERO, None);
+    assert!(follow.next().await.unwrap().unwrap().is_empty());
+    drop(drain);
+    let error = first_error(follow).await;
+    assert!(matches!(error, FollowError::Unavailable(_)), "{error:?}");
+}
+
 /// A connection between follower and server that the test can cut.
 struct Cable {
     address: SocketAddr,

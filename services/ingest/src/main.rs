@@ -52,7 +52,10 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     let ingest = Ingest::start(settings, log, store, system_clock(), tasks, shutdown).await?;
     let mut routes = RoutesBuilder::default();
     ingest.add_to(&mut routes);
-    routes.add_service(LogServer::new([(LogKind::Reports, served)]).into_service());
+    let logs = LogServer::new([(LogKind::Reports, served)]);
+    let drain = shutdown.clone();
+    let logs = logs.until(async move { drain.draining().await });
+    routes.add_service(logs.into_service());
     process
         .serve(vec![listener], vec![ingest.role()], routes)
         .await?;

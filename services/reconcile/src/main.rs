@@ -41,7 +41,10 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     let reconcile =
         Reconcile::start(config, tasks, shutdown, health, report_log, state_log).await?;
     let mut routes = RoutesBuilder::default();
-    routes.add_service(LogServer::new([reconcile.served_log()]).into_service());
+    let drain = shutdown.clone();
+    let logs =
+        LogServer::new([reconcile.served_log()]).until(async move { drain.draining().await });
+    routes.add_service(logs.into_service());
     process
         .serve(vec![listener], vec![reconcile.role()], routes)
         .await?;

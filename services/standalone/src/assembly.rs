@@ -83,6 +83,8 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
         (LogKind::Reports, Arc::clone(&reports)),
         reconcile.served_log(),
     ]);
+    let drain = shutdown.clone();
+    let logs = logs.until(async move { drain.draining().await });
     let query = Query::start(config, tasks, shutdown, query_health, reports, states).await?;
 
     let mut routes = RoutesBuilder::default();
