@@ -1,1 +1,13 @@
-//! The system seen from outside: harness, scenario, order, crash, apart, clients, tidy.
+//! The system seen from outside: what the tests in `tests/tests` share.
+//!
+//! A [`Node`] is the three services in this process; a [`Program`] is a real
+//! binary in a process of its own, to be killed. [`bodies`] and [`import`] carry
+//! records from one to another with their stamps.
+
+mod node;
+mod program;
+mod records;
+
+pub use node::Node;
+pub use program::Program;
+pub use records::{Digests, bodies, digests, import, state_entries};
