@@ -152,9 +152,12 @@ async fn play(scenario: &Scenario, format: Format, addresses: Addresses) -> anyh
             }
         }
     }
-    if format == Format::Json {
-        let states = asked.iter().flat_map(|(_, states)| &states.states);
-        print(&answers(states)?)?;
+    match format {
+        Format::Table => print(&format!("{}\n", render::DISCLAIMER))?,
+        Format::Json => {
+            let states = asked.iter().flat_map(|(_, states)| &states.states);
+            print(&answers(states)?)?;
+        }
     }
     Ok(())
 }

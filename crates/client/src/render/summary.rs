@@ -17,6 +17,7 @@ const REPORTS: usize = 3;
 
 /// The answer of a control state, how good its evidence is, and the groups that
 /// moved it most. The strongest is marked as decisive where it speaks for the answer.
+/// Whoever shows summaries ends with [`DISCLAIMER`](super::DISCLAIMER), once.
 #[must_use]
 pub fn summary(state: &ControlState) -> String {
     let besieged = if state.besieged { ", besieged" } else { "" };
