@@ -63,6 +63,7 @@ async fn what_was_acknowledged_survives_kill_nine_exactly_once() {
     registry.backfill = None;
     let mut acked: BTreeMap<String, String> = BTreeMap::new();
     let mut applied = false;
+    let mut broken = 0;
     for round in 0..=ROUNDS {
         let program = Program::start("ascertain", data.path(), &[], 3)
             .await
@@ -90,7 +91,7 @@ async fn what_was_acknowledged_survives_kill_nine_exactly_once() {
             let _ = killed.0.send(());
         });
         let stream = tokio_stream::iter(submissions.clone()).map(|s| s);
-        let _broken = client
+        let streamed = client
             .submit_all(stream, |result| {
                 if let Some(Submitted::Acknowledgement(ack)) = result.result {
                     acked.insert(ack.report_id, ack.first_recorded_at.unwrap().to_string());
@@ -98,10 +99,12 @@ async fn what_was_acknowledged_survives_kill_nine_exactly_once() {
                 }
             })
             .await;
+        broken += usize::from(streamed.is_err());
         drop(count);
         kill.await.unwrap();
         killed.1.await.unwrap();
     }
+    assert!(broken > 0, "no stream was ever cut: the test shows nothing");
     assert_eq!(acked.len(), REPORTS);
 
     // Every acknowledged report is there, with the stamp that it was acknowledged with.

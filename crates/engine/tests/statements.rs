@@ -250,19 +250,20 @@ fn hindsight_moves_the_past_and_not_what_was_known() {
 fn the_beginning_of_control_is_placed_between_the_reports() {
     let reports = [
         one(1, "wire", CONTROLS, "east", AFFIRM, 0.0),
-        one(2, "leaning", CONTROLS, "east", AFFIRM, 10.0),
-        one(3, "tracker", CONTROLS, "east", AFFIRM, 10.0),
-        one(4, "wire", CONTROLS, "west", AFFIRM, 12.0),
-        one(5, "organ", WITHDREW, "east", AFFIRM, 12.1),
-        one(6, "tracker", CONTROLS, "west", AFFIRM, 12.2),
+        one(2, "leaning", CONTROLS, "east", AFFIRM, 7.0),
+        one(3, "tracker", CONTROLS, "east", AFFIRM, 8.0),
+        one(4, "wire", CONTROLS, "east", AFFIRM, 9.0),
+        one(5, "leaning", CONTROLS, "east", AFFIRM, 10.0),
+        one(6, "wire", CONTROLS, "west", AFFIRM, 20.0),
+        one(7, "organ", WITHDREW, "east", AFFIRM, 20.1),
+        one(8, "tracker", CONTROLS, "west", AFFIRM, 20.2),
     ];
-    let state = city(&registry(), &reports, 13.0);
-    assert!(ppm(&state, &side("west")) > 600_000);
+    let state = city(&registry(), &reports, 21.0);
+    assert_eq!(state.leader().map(|(o, _)| o), Some(&side("west")));
+    assert_eq!(state.status, Status::Held);
     let since = state.since.unwrap();
-    assert!(
-        since.earliest.unwrap() >= at(9.9) && since.latest.unwrap() <= at(12.3),
-        "{since:?}"
-    );
+    assert!(since.earliest.unwrap() >= at(6.9), "{since:?}");
+    assert!(since.latest.unwrap() <= at(20.3), "{since:?}");
 }
 
 #[test]
