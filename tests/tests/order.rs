@@ -1,5 +1,7 @@
 //! The same bodies in other orders, twice, in other batches: the same beliefs.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
+
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::{Node, bodies, digests, import};
 

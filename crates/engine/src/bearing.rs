@@ -39,7 +39,9 @@ pub(crate) fn bearing(claim: &Claim, place: &Place, registry: View<'_>) -> Optio
         })
     };
     if claim.place == place.id {
-        return direct(claim.extent);
+        // Where parts are named, no more than these is meant.
+        let parts = claim.extent == Extent::Unspecified && !claim.sub_places.is_empty();
+        return direct(if parts { Extent::Part } else { claim.extent });
     }
     if claim.sub_places.contains(&place.id) {
         return direct(Extent::Whole);

@@ -458,6 +458,11 @@ impl Reader<'_> {
             effect.sieges.clear();
         }
         let side_of = |actor: &ActorId| self.registry.side_of(actor, time, self.sides);
+        let interest = interest(source.role, &claim.predicate, claim.polarity, side_of);
+        if effect.clash < 0.0 && interest == Interest::SelfServing {
+            // Who gains by it does not end a fight by saying so.
+            effect.clash = 0.0;
+        }
         let item = Item {
             report: report.key(),
             reference: report.partner_reference.clone(),
@@ -471,7 +476,7 @@ impl Reader<'_> {
             },
             statement: statement(claim, self.registry),
             group,
-            interest: interest(source.role, &claim.predicate, claim.polarity, side_of),
+            interest,
             bearing,
             modality: modality_weight(claim.modality),
             entered: time,

@@ -1,5 +1,7 @@
 //! What each kind of claim does to an answer.
 
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
 mod world;
 
 use ascertain_domain::registry::Registry;

@@ -68,16 +68,17 @@ impl Favours {
 }
 
 /// Disagreement at an hour: 2 W₂ / (W₁ + W₂) of the two largest sums of weights by
-/// outcome, 0 to 1; and how many groups have anything in force.
+/// outcome over the groups in force, 0 to 1; and how many those are.
 #[must_use]
 pub fn disagreement<'a>(groups: impl Iterator<Item = &'a Favours>, hour: f64) -> (f64, u32) {
     let mut sums: Vec<f64> = Vec::new();
     let mut in_force = 0;
     for group in groups {
         let weights = group.at(hour);
-        if weights.iter().sum::<f64>() >= IN_FORCE {
-            in_force += 1;
+        if weights.iter().sum::<f64>() < IN_FORCE {
+            continue;
         }
+        in_force += 1;
         sums.resize(sums.len().max(weights.len()), 0.0);
         sums.iter_mut().zip(&weights).for_each(|(s, w)| *s += w);
     }
@@ -111,6 +112,8 @@ mod tests {
     #[test]
     fn what_was_said_long_ago_is_no_longer_in_force() {
         let old = favouring(0);
-        assert_eq!(disagreement([&old].into_iter(), 24.0 * 60.0).1, 0);
+        let against = favouring(1);
+        let later = disagreement([&old, &against].into_iter(), 24.0 * 60.0);
+        assert_eq!(later, (0.0, 0));
     }
 }

@@ -26,13 +26,16 @@ use crate::ReplicaError;
 /// Decoded reports that are kept at hand; above this all are let go.
 const CACHED_REPORTS: usize = 50_000;
 
+/// Decoded reports, by partition and sequence.
+type Decoded = HashMap<(u32, u64), Arc<Report>>;
+
 /// The reports of a store. Cheap to clone.
 #[derive(Clone)]
 pub struct ReportReplica {
     records: Family,
     places: Family,
     seen: Family,
-    cache: Arc<Mutex<HashMap<(u32, u64), Arc<Report>>>>,
+    cache: Arc<Mutex<Decoded>>,
 }
 
 /// What taking a record in found.

@@ -10,6 +10,7 @@ mod error;
 mod grpc;
 mod import;
 mod ledger;
+mod open;
 mod partition;
 mod registry;
 mod replay;
@@ -18,4 +19,5 @@ mod service;
 mod stamp;
 mod writer;
 
+pub use open::{SERVICES, open};
 pub use service::{Ingest, Settings, StartError};

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ascertain_domain::id::{Digest, PlaceId};
+use ascertain_domain::id::PlaceId;
 use ascertain_domain::registry::View;
 use ascertain_log::PartitionId;
 
@@ -33,14 +33,10 @@ impl Partitions {
         self.all().skip(1)
     }
 
-    /// The partition of a home area: 1 + SHA-256 of its id, first 8 bytes, big
-    /// endian, modulo the number of partitions that hold reports.
+    /// The partition of a home area.
     pub(crate) fn of_home_area(&self, home_area: &PlaceId) -> PartitionId {
-        let Digest(digest) = Digest::of(home_area.as_str().as_bytes());
-        let [a, b, c, d, e, f, g, h, ..] = digest;
-        let hash = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        let count = self.live.len().saturating_sub(1).max(1) as u64;
-        PartitionId(1 + u32::try_from(hash % count).unwrap_or(0))
+        let count = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
+        PartitionId::of_home_area(home_area, count.saturating_sub(1))
     }
 
     /// The partitions of some places, ascending, once each; `Err` names the place

@@ -13,7 +13,7 @@ use prost_types::Timestamp;
 use tonic::Status;
 
 use crate::error::QueryError;
-use crate::follow::Replica;
+use crate::follow::{Followed, Replica};
 use crate::read::Asked;
 
 /// Query as a role of its node.
@@ -44,7 +44,7 @@ impl Role for QueryRole {
         }
         RoleStatus {
             role: self.name().to_owned(),
-            serving: self.0.partitions.values().all(|p| p.caught_up()),
+            serving: self.0.partitions.values().all(Followed::caught_up),
             partitions,
             counters: Vec::new(),
         }

@@ -2,29 +2,16 @@
 //! serves everything, also the logs for followers in other processes.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use ascertain_ingest::{Ingest, Settings};
-use ascertain_log::{LogReader, LogWriter, system_clock};
-use ascertain_log_file::{FileLog, FileLogOptions};
+use ascertain_log::{LogReader, system_clock};
 use ascertain_log_remote::LogServer;
 use ascertain_proto::log::v1::LogKind;
-use ascertain_proto::v1::{ingest_service_server, registry_service_server};
 use ascertain_query::Query;
 use ascertain_reconcile::{Reconcile, open_state_log};
 use ascertain_runtime::{Listener, Process};
-use ascertain_store::{Store, StoreOptions};
 use tonic::service::RoutesBuilder;
-
-/// The gRPC services whose health is that of ingest.
-const INGEST_SERVICES: &[&str] = &[
-    ingest_service_server::SERVICE_NAME,
-    registry_service_server::SERVICE_NAME,
-];
-/// sled's page cache; the process takes two to eight times that.
-const CACHE_BYTES: u64 = 64 << 20;
 
 /// Where the services listen. Each port serves all three; they differ so that
 /// clients need not change when the services are moved apart.
@@ -60,11 +47,11 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
         reconcile: listeners[1].local_addr(),
         query: listeners[2].local_addr(),
     };
-    let ingest_health = health.role(INGEST_SERVICES).await;
+    let ingest_health = health.role(ascertain_ingest::SERVICES).await;
     let reconcile_health = health.role(ascertain_reconcile::SERVICES).await;
     let query_health = health.role(ascertain_query::SERVICES).await;
 
-    let (log, store) = open_ingest(&config.data_dir, config.partitions).await?;
+    let (log, store) = ascertain_ingest::open(&config.data_dir, config.partitions).await?;
     let reports: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
     let settings = Settings {
         node: config.node.clone(),
@@ -95,26 +82,4 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     process.serve(listeners, roles, routes).await?;
     ingest_health.serving().await;
     Ok(addresses)
-}
-
-/// The log and the store of ingest, where `ascertain-ingest` has them too.
-async fn open_ingest(
-    data_dir: &Path,
-    partitions: u32,
-) -> anyhow::Result<(Arc<dyn LogWriter>, Store)> {
-    let log = FileLogOptions::new(data_dir.join("ingest/report-log"), partitions + 1);
-    let store = StoreOptions {
-        dir: data_dir.join("ingest/store"),
-        cache_bytes: CACHE_BYTES,
-        schema: "ingest",
-        schema_version: 1,
-    };
-    let opened = tokio::task::spawn_blocking(move || {
-        let log = FileLog::open(log).context("the report log cannot be opened")?;
-        let (store, opened) = Store::open(store).context("the ingest store cannot be opened")?;
-        tracing::info!(recovery = ?log.recovery(), store = ?opened, "report log open");
-        anyhow::Ok((log, store))
-    });
-    let (log, store) = opened.await??;
-    Ok((Arc::new(log), store))
 }

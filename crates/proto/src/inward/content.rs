@@ -36,11 +36,9 @@ fn split_party(party: &mut v1::AttributionParty) -> log::v1::PartyContent {
 }
 
 fn split_evidence(item: &mut v1::Evidence) -> log::v1::EvidenceContent {
-    if let Some(place) = &mut item.captured_at {
-        // The content has no field for it, and the body must not hold it.
-        place.name = String::new();
-    }
+    let captured_at = item.captured_at.as_mut();
     log::v1::EvidenceContent {
+        captured_at_text: captured_at.map_or_else(String::new, |p| std::mem::take(&mut p.name)),
         original_locator: std::mem::take(&mut item.original_locator),
         archived_locator: std::mem::take(&mut item.archived_locator),
     }
@@ -90,6 +88,9 @@ pub fn join(
     for (item, texts) in report.evidence.iter_mut().zip(&content.evidence) {
         item.original_locator.clone_from(&texts.original_locator);
         item.archived_locator.clone_from(&texts.archived_locator);
+        if let Some(place) = &mut item.captured_at {
+            place.name.clone_from(&texts.captured_at_text);
+        }
     }
     report
 }
