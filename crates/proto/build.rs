@@ -17,6 +17,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".ascertain.log.v1.Frame")
         .bytes(".ascertain.v1.ImportedRecord")
+        // Read with patience: src/submission.rs.
+        .extern_path(
+            ".ascertain.v1.ReportSubmission",
+            "crate::submission::Submission",
+        )
+        .extern_path(
+            ".ascertain.v1.SubmitReportRequest",
+            "crate::submission::Submission",
+        )
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -12,6 +12,9 @@
 )]
 pub mod v1 {
     tonic::include_proto!("ascertain.v1");
+    pub use crate::submission::{
+        Submission as ReportSubmission, Submission as SubmitReportRequest,
+    };
 }
 
 /// Record envelopes and the follower protocol, package `ascertain.log.v1`.
@@ -47,6 +50,7 @@ pub mod store {
 pub mod inward;
 pub mod outward;
 pub mod resume;
+pub mod submission;
 pub mod token;
 
 /// The compiled descriptors of every message and service: for reflection and for

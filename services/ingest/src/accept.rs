@@ -113,6 +113,10 @@ fn try_decide(
     submission: &v1::ReportSubmission,
 ) -> Result<Decision, Refusal> {
     let answered = |answer| Ok(Decision::Answered(Box::new(answer)));
+    if let Some(unreadable) = &submission.unreadable {
+        let (field, what) = (&unreadable.field, &unreadable.what);
+        return Err(Refusal::field(field, Reason::Malformed, what.clone()));
+    }
     let provenance = Provenance::read(caller, submission.backfill.as_ref(), (core.clock)())?;
     let Some(report) = &submission.report else {
         return Err(Refusal::field(

@@ -80,6 +80,7 @@ async fn one_report_that_comes_too_late_costs_its_batch_nothing() {
             report: request.report,
             backfill: request.backfill,
             validate_only: false,
+            ..Default::default()
         }
     });
     let batch = v1::SubmitReportsRequest {

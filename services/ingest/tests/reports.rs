@@ -345,3 +345,60 @@ async fn many_batches_are_answered_in_their_order() {
     assert_eq!(next, 300);
     assert_eq!(node.reports().await, 300);
 }
+
+/// A batch as bytes, to send what no well-behaved client sends.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RawBatch {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    submissions: Vec<Vec<u8>>,
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_utf_8_is_refused_with_its_field_and_costs_no_neighbour() {
+    use prost::Message as _;
+
+    let node = Node::with_registry().await;
+    let submissions = (0..3).map(|i| {
+        let submission = v1::ReportSubmission {
+            report: Some(v1::Report {
+                text: "spoilt".to_owned(),
+                ..report(i)
+            }),
+            ..Default::default()
+        };
+        let mut bytes = submission.encode_to_vec();
+        if i == 1 {
+            let at = bytes.windows(6).position(|w| w == b"spoilt").unwrap();
+            bytes[at] = 0xff;
+        }
+        bytes
+    });
+    let batch = RawBatch {
+        submissions: submissions.collect(),
+    };
+    let mut client = tonic::client::Grpc::new(node.channel.clone());
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<RawBatch, v1::SubmitReportsResponse>::default();
+    let path = "/ascertain.v1.IngestService/SubmitReports".parse().unwrap();
+    let request = tonic::Request::new(futures::stream::iter([batch.clone(), batch]));
+    let mut answers = client
+        .streaming(request, path, codec)
+        .await
+        .unwrap()
+        .into_inner();
+    // The second batch shows that the stream goes on.
+    for _ in 0..2 {
+        let results = answers.message().await.unwrap().unwrap().results;
+        for (i, result) in results.into_iter().enumerate() {
+            match result.result.unwrap() {
+                Outcome::Acknowledgement(_) => assert_ne!(i, 1),
+                Outcome::Rejection(rejection) => {
+                    assert_eq!((i, rejection.reason.as_str()), (1, "MALFORMED"));
+                    assert_eq!(rejection.id, report(1).report_id);
+                    assert_eq!(rejection.violations[0].field, "report.text");
+                }
+            }
+        }
+    }
+    assert_eq!(node.reports().await, 2);
+}

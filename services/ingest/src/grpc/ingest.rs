@@ -33,17 +33,7 @@ impl IngestService for IngestHandler {
         &self,
         request: Request<v1::SubmitReportRequest>,
     ) -> Result<Response<v1::SubmitReportResponse>, Status> {
-        let v1::SubmitReportRequest {
-            report,
-            validate_only,
-            backfill,
-        } = request.into_inner();
-        let submission = v1::ReportSubmission {
-            report,
-            validate_only,
-            backfill,
-        };
-        let answers = submit(&self.0, &Caller::local(), vec![submission]).await;
+        let answers = submit(&self.0, &Caller::local(), vec![request.into_inner()]).await;
         match answers.into_iter().next() {
             Some(Ok(acknowledgement)) => Ok(Response::new(v1::SubmitReportResponse {
                 acknowledgement: Some(acknowledgement),
@@ -144,12 +134,11 @@ fn check_size(count: usize, core: &Core, field: &str) -> Result<(), Status> {
     Err(refusal.into_status())
 }
 
+/// The id of a report, as far as it could be read.
 fn id_of(submission: &v1::ReportSubmission) -> String {
-    submission
-        .report
-        .as_ref()
-        .map(|r| r.report_id.clone())
-        .unwrap_or_default()
+    let read = submission.report.as_ref().map(|r| r.report_id.clone());
+    let unread = submission.unreadable.as_ref().map(|u| u.report_id.clone());
+    read.or(unread).unwrap_or_default()
 }
 
 fn result(answer: Answer, id: &str) -> v1::SubmitResult {

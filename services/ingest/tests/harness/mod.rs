@@ -23,6 +23,7 @@ pub const NOON: &str = "2024-12-05T12:00:00Z";
 
 pub struct Node {
     pub log: Arc<dyn LogWriter>,
+    pub channel: Channel,
     pub ingest: IngestServiceClient<Channel>,
     pub registry: RegistryServiceClient<Channel>,
     pub role: Arc<dyn Role>,
@@ -96,7 +97,8 @@ impl Node {
         Self {
             log,
             ingest: IngestServiceClient::new(channel.clone()),
-            registry: RegistryServiceClient::new(channel),
+            registry: RegistryServiceClient::new(channel.clone()),
+            channel,
             role,
             shutdown,
             folder,
@@ -113,10 +115,11 @@ impl Node {
             shutdown,
             ingest,
             registry,
+            channel,
             role,
             ..
         } = self;
-        drop((ingest, registry, role));
+        drop((ingest, registry, channel, role));
         shutdown.begin("test");
         workers.await.unwrap();
         (log, folder)
