@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A position belongs to one incarnation of one log. The knowledge time of a
-//! record is the running maximum of `recorded_at` along its partition, so that
+//! record is the running maximum of `recorded_at` along its partition (and beyond
+//! it by a microsecond for records of the log's own clock), so that
 //! what was known at a time is always a prefix.
 
 mod clock;
@@ -56,8 +57,9 @@ pub struct Append {
 /// Where the knowledge time of a record comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// The log's own clock. The record's knowledge time is never before the
-    /// partition's last.
+    /// The log's own clock. The record's knowledge time is after the partition's
+    /// last, by a microsecond if the clock does not move: so that what was known at
+    /// a time is never half of a group.
     Now,
     /// Stated: the record is placed at this knowledge time. Refused with
     /// [`AppendError::LaterKnown`] where something later is known already.

@@ -90,9 +90,12 @@ fn behind(end: End, append: &Append, now: Timestamp) -> Result<Position, AppendE
         partition: append.partition,
         sequence: end.last_sequence.next(),
         recorded_at,
-        known_at: end
-            .known_at
-            .map_or(recorded_at, |known| known.max(recorded_at)),
+        known_at: match (end.known_at, append.recorded) {
+            (None, _) => recorded_at,
+            // Each its own: what was known at a time must not be half of a group.
+            (Some(known), Recorded::Now) => recorded_at.max(known.plus_micros(1)),
+            (Some(known), _) => recorded_at.max(known),
+        },
         registry_sequence: append.registry_sequence,
         chain: end.chain.extend(&append.body),
     })

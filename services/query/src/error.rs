@@ -29,8 +29,9 @@ pub(crate) enum QueryError {
     /// No such report, or not for this caller.
     #[error("there is no report {0}")]
     ReportUnknown(String),
-    /// The writes named by `at_least` were not seen in time.
-    #[error("the writes named by `at_least` were not seen within {} s; try again", .0.as_secs())]
+    /// The writes named by `at_least`, or what was known at `as_known_at`, were not
+    /// seen in time.
+    #[error("what the answer must rest on was not seen within {} s; try again", .0.as_secs())]
     NotCaughtUp(Duration),
     /// The replica failed.
     #[error("the replica of the report log failed")]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use ascertain_log::{Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever};
 use ascertain_proto::log::v1::StateRecord;
@@ -23,7 +24,10 @@ pub(crate) struct Replica {
     pub listing: Listing,
     pub states: States,
     pub registry: RegistryReplica,
+    pub report_log: Arc<dyn LogReader>,
     pub report_incarnation: Incarnation,
+    /// Up to when, microseconds since the Unix epoch, everything known is here.
+    pub settled_us: AtomicI64,
     pub partitions: BTreeMap<PartitionId, Followed>,
 }
 

@@ -28,7 +28,7 @@ use crate::answer::find;
 use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::listing::Rank;
-use crate::read::{Asked, known_at, see_writes};
+use crate::read::{Asked, known_at, see_all_known, see_writes};
 
 /// The most places in one batch.
 const MAX_BATCH: usize = 1_000;
@@ -49,6 +49,9 @@ impl Handler {
         let asked = Asked::from_wire(read, now())?;
         let tokens = read.map_or(&[][..], |r| &r.at_least);
         see_writes(&self.replica, "read.at_least", tokens, self.patience).await?;
+        if let Some(known_at) = asked.as_known_at {
+            see_all_known(&self.replica, known_at, self.patience).await?;
+        }
         Ok(asked)
     }
 }
@@ -171,6 +174,9 @@ impl QueryService for Handler {
         let request = request.into_inner();
         let mut known_by = known_at("as_known_at", request.as_known_at.as_ref(), now())?;
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        if let Some(known_by) = known_by {
+            see_all_known(&self.replica, known_by, self.patience).await?;
+        }
         let size = page_size(request.page_size)?;
         let bound = ListReportsRequest {
             page_size: 0,

@@ -1,12 +1,13 @@
 //! From a request's options to the times of an answer.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ascertain_access::require_supported_audience;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
-use ascertain_log::PartitionId;
+use ascertain_log::{PartitionId, now};
 use ascertain_proto::inward;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1::{self, ReadOptions, Reason};
@@ -93,6 +94,58 @@ fn audience(wire: i32) -> Result<Audience, QueryError> {
     Ok(audience)
 }
 
+/// Waits until everything is here that was known at a time, so that the answer for
+/// that knowledge time is the same whenever it is asked. The log is asked where it
+/// ends only for a time that is later than all it was asked for before.
+pub(crate) async fn see_all_known(
+    replica: &Arc<Replica>,
+    known_at: Timestamp,
+    patience: Duration,
+) -> Result<(), QueryError> {
+    if known_at.micros() <= replica.settled_us.load(Ordering::Acquire) {
+        return Ok(());
+    }
+    let waiting = async {
+        // What the log takes after this has a later knowledge time.
+        let asked = now();
+        let ends = replica.report_log.ends().await;
+        let ends = ends.map_err(|_| QueryError::NotCaughtUp(patience))?;
+        for (partition, end) in (0_u32..).map(PartitionId).zip(&ends) {
+            see(replica, partition, end.last_sequence.0, patience).await?;
+        }
+        replica
+            .settled_us
+            .fetch_max(asked.micros(), Ordering::AcqRel);
+        Ok(())
+    };
+    match tokio::time::timeout(patience, waiting).await {
+        Ok(result) => result,
+        Err(_) => Err(QueryError::NotCaughtUp(patience)),
+    }
+}
+
+/// Waits until a record is seen, with all that it caused.
+async fn see(
+    replica: &Replica,
+    partition: PartitionId,
+    sequence: u64,
+    patience: Duration,
+) -> Result<(), QueryError> {
+    let not_caught_up = || QueryError::NotCaughtUp(patience);
+    if partition == PartitionId::REGISTRY {
+        let reached = replica.registry.reached(sequence).await;
+        return reached.then_some(()).ok_or_else(not_caught_up);
+    }
+    let Some(followed) = replica.partitions.get(&partition) else {
+        return Ok(());
+    };
+    let mut states = followed.states.subscribe();
+    let seen = states
+        .wait_for(|up_to| up_to.report_sequence >= sequence)
+        .await;
+    seen.map(|_| ()).map_err(|_| not_caught_up())
+}
+
 /// Waits until the writes that tokens name are seen.
 pub(crate) async fn see_writes(
     replica: &Arc<Replica>,
@@ -116,22 +169,14 @@ pub(crate) async fn see_writes(
                 ));
             }
             for (partition, sequence) in token.positions {
-                if partition == 0 {
-                    replica.registry.reached(sequence).await;
-                    continue;
+                let partition = PartitionId(partition);
+                let here = partition == PartitionId::REGISTRY
+                    || replica.partitions.contains_key(&partition);
+                if !here {
+                    let what = format!("names partition {partition}, which is not here");
+                    return Err(invalid(what));
                 }
-                let followed =
-                    replica
-                        .partitions
-                        .get(&PartitionId(partition))
-                        .ok_or_else(|| {
-                            invalid(format!("names partition {partition}, which is not here"))
-                        })?;
-                let mut states = followed.states.subscribe();
-                let seen = states
-                    .wait_for(|up_to| up_to.report_sequence >= sequence)
-                    .await;
-                seen.map_err(|_| QueryError::NotCaughtUp(patience))?;
+                see(replica, partition, sequence, patience).await?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -93,7 +94,9 @@ impl Query {
             listing,
             states,
             registry,
+            report_log: Arc::clone(&report_log),
             report_incarnation,
+            settled_us: AtomicI64::new(i64::MIN),
             partitions,
         });
         let stopping = shutdown.clone();
