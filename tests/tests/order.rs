@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by panicking
 
+use ascertain_proto::v1::{Actor, ApplyRegistryRequest, ReliabilityGrade, Source};
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::{Node, bodies, digests, import};
 
@@ -26,14 +27,39 @@ impl Shuffle {
     }
 }
 
+/// Another version of two entities: which one stands must not hang on the order.
+fn changed(scenario: &Scenario) -> ApplyRegistryRequest {
+    let mut changed = ApplyRegistryRequest {
+        backfill: scenario.registry.backfill.clone(),
+        ..Default::default()
+    };
+    let observatory = |s: &&Source| s.source_id == "sohr";
+    let mut observatory = scenario
+        .registry
+        .sources
+        .iter()
+        .find(observatory)
+        .unwrap()
+        .clone();
+    observatory.reliability_prior = ReliabilityGrade::E.into();
+    observatory.alignments.clear();
+    changed.sources.push(observatory);
+    let army = |a: &&Actor| a.actor_id == "syrian-army";
+    let mut army = scenario.registry.actors.iter().find(army).unwrap().clone();
+    army.relations.clear();
+    changed.actors.push(army);
+    changed
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn order_duplicates_and_batches_change_no_belief() {
     let data = tempfile::tempdir().unwrap();
     let node = Node::start(data.path()).await.unwrap();
     let scenario = Scenario::hama().unwrap();
     node.apply(&scenario).await.unwrap();
-    node.submit(&scenario.submissions).await.unwrap();
     let client = node.client();
+    client.apply_registry(changed(&scenario)).await.unwrap();
+    node.submit(&scenario.submissions).await.unwrap();
     let expected = digests(&client, &client, AS_OF).await.unwrap();
     assert!(expected.belief_count >= 10, "{expected:?}");
     let records = bodies(&client).await.unwrap();
@@ -52,7 +78,9 @@ async fn order_duplicates_and_batches_change_no_belief() {
         let data = tempfile::tempdir().unwrap();
         let node = Node::start(data.path()).await.unwrap();
         let client = node.client();
-        import(&client, registry, &[registry.len()]).await.unwrap();
+        let mut registry = registry.to_vec();
+        random.shuffle(&mut registry);
+        import(&client, &registry, &sizes).await.unwrap();
         import(&client, &shuffled, &sizes).await.unwrap();
         let got = digests(&client, &client, AS_OF).await.unwrap();
         assert_eq!(got, expected, "seed {seed}");

@@ -15,7 +15,7 @@ pub use check::check_change;
 pub use lookup::{Found, LookupError, PlaceQuery};
 
 use crate::actor::Actor;
-use crate::id::{ActorId, PlaceId, SourceId};
+use crate::id::{ActorId, Digest, PlaceId, SourceId};
 use crate::name::{self, Name};
 use crate::place::Place;
 use crate::source::{Alignment, Source};
@@ -33,6 +33,28 @@ pub enum RegistryChange {
     Actor(Actor),
     /// A source.
     Source(Source),
+}
+
+/// Which of several versions of an entity stands: the one that was first known
+/// last, then the one first recorded last, then that with the larger digest. What
+/// stands is so a function of the set of bodies, in whatever order they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// When it was first known.
+    pub first_known_at: Timestamp,
+    /// When it was first recorded.
+    pub first_recorded_at: Timestamp,
+    /// The digest of its body.
+    pub body: Digest,
+}
+
+impl Version {
+    /// Later than every recorded one: for changes that are only tried out.
+    pub const LATEST: Self = Self {
+        first_known_at: Timestamp::MAX,
+        first_recorded_at: Timestamp::MAX,
+        body: Digest([0xff; 32]),
+    };
 }
 
 /// Which entity a change was about.
@@ -61,12 +83,13 @@ pub struct Registry {
     /// What each sequence changed.
     changes: BTreeMap<u64, Changed>,
     last_sequence: u64,
+    last_recorded_at: Option<Timestamp>,
 }
 
 /// Versions of entities by id, and the names that they ever had.
 #[derive(Debug, Clone)]
 struct Kept<I, T> {
-    versions: BTreeMap<I, Vec<(u64, Arc<T>)>>,
+    versions: BTreeMap<I, Vec<(u64, Version, Arc<T>)>>,
     names: HashMap<String, BTreeSet<I>>,
 }
 
@@ -80,7 +103,7 @@ impl<I, T> Default for Kept<I, T> {
 }
 
 impl<I: Ord + Hash + Clone, T> Kept<I, T> {
-    fn put(&mut self, sequence: u64, id: &I, names: &[Name], entity: T) {
+    fn put(&mut self, at: (u64, Version), id: &I, names: &[Name], entity: T) {
         for name in names {
             self.names
                 .entry(name::normalise(&name.text))
@@ -89,28 +112,36 @@ impl<I: Ord + Hash + Clone, T> Kept<I, T> {
         }
         let versions = self.versions.entry(id.clone()).or_default();
         // A replayed change replaces itself.
-        versions.retain(|(s, _)| *s < sequence);
-        versions.push((sequence, Arc::new(entity)));
+        versions.retain(|(s, ..)| *s != at.0);
+        versions.push((at.0, at.1, Arc::new(entity)));
     }
 
     fn at(&self, id: &I, sequence: u64) -> Option<&Arc<T>> {
-        let versions = self.versions.get(id)?;
-        let after = versions.partition_point(|(s, _)| *s <= sequence);
-        versions[..after].last().map(|(_, entity)| entity)
+        standing(self.versions.get(id)?, sequence)
     }
 
     fn all_at(&self, sequence: u64) -> impl Iterator<Item = &Arc<T>> {
-        self.versions.values().filter_map(move |versions| {
-            let after = versions.partition_point(|(s, _)| *s <= sequence);
-            versions[..after].last().map(|(_, entity)| entity)
-        })
+        self.versions
+            .values()
+            .filter_map(move |versions| standing(versions, sequence))
     }
 }
 
+/// The latest of the versions that are there at a sequence.
+fn standing<T>(versions: &[(u64, Version, Arc<T>)], sequence: u64) -> Option<&Arc<T>> {
+    let there = versions.iter().filter(|(s, ..)| *s <= sequence);
+    there
+        .max_by_key(|(_, version, _)| *version)
+        .map(|(.., entity)| entity)
+}
+
 impl Registry {
-    /// Takes a change in, in the order of partition 0.
-    pub fn apply(&mut self, sequence: u64, change: RegistryChange) {
+    /// Takes a change in that stands at a sequence of partition 0. It stands unless
+    /// a later version of the entity is here.
+    pub fn apply(&mut self, sequence: u64, version: Version, change: RegistryChange) {
         self.last_sequence = self.last_sequence.max(sequence);
+        self.last_recorded_at = self.last_recorded_at.max(Some(version.first_recorded_at));
+        let at = (sequence, version);
         let changed = match &change {
             RegistryChange::Place(place) => Changed::Place(place.id.clone()),
             RegistryChange::Actor(actor) => Changed::Party {
@@ -148,15 +179,15 @@ impl Registry {
                         .insert(place.id.clone());
                 }
                 self.places
-                    .put(sequence, &place.id.clone(), &place.names.clone(), place);
+                    .put(at, &place.id.clone(), &place.names.clone(), place);
             }
             RegistryChange::Actor(actor) => {
                 self.actors
-                    .put(sequence, &actor.id.clone(), &actor.names.clone(), actor);
+                    .put(at, &actor.id.clone(), &actor.names.clone(), actor);
             }
             RegistryChange::Source(source) => {
                 self.sources
-                    .put(sequence, &source.id.clone(), &source.names.clone(), source);
+                    .put(at, &source.id.clone(), &source.names.clone(), source);
             }
         }
     }
@@ -168,6 +199,12 @@ impl Registry {
             registry: self,
             sequence,
         }
+    }
+
+    /// When the newest version was first recorded; `None` without any.
+    #[must_use]
+    pub fn last_recorded_at(&self) -> Option<Timestamp> {
+        self.last_recorded_at
     }
 
     /// What changed after a sequence, up to and including another.

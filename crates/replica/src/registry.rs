@@ -62,7 +62,7 @@ async fn run(
                 sequence,
                 source,
             })? {
-                Body::Registry(change, _) => changes.push((sequence, change)),
+                Body::Registry(change, _, version) => changes.push((sequence, version, change)),
                 Body::Report(_) | Body::Adopt { .. } => {
                     tracing::warn!(sequence, "partition 0 holds what is no registry record");
                 }
@@ -73,7 +73,7 @@ async fn run(
             let registry = Arc::make_mut(&mut kept);
             changes
                 .into_iter()
-                .for_each(|(sequence, change)| registry.apply(sequence, change));
+                .for_each(|(sequence, version, change)| registry.apply(sequence, version, change));
         }
         applied.send_replace(Applied {
             sequence: last.sequence.0,

@@ -2,6 +2,7 @@
 
 use ascertain_access::Caller;
 use ascertain_domain::id::Digest;
+use ascertain_domain::registry::Version;
 use ascertain_domain::violation::{Reason as Why, Violation};
 use ascertain_log::{Append, PartitionId, Position, Recorded, Sequence};
 use ascertain_proto::inward::registry;
@@ -22,6 +23,7 @@ pub(crate) struct Change {
     pub(crate) change: ascertain_domain::registry::RegistryChange,
     pub(crate) wire: log::v1::RegistryChange,
     pub(crate) body: Bytes,
+    pub(crate) version: Version,
     pub(crate) recorded: Recorded,
 }
 
@@ -32,10 +34,14 @@ impl Core {
         caller: &Caller,
         request: v1::ApplyRegistryRequest,
     ) -> Result<v1::ApplyRegistryResponse, Refusal> {
-        let provenance = Provenance::read(caller, request.backfill.as_ref(), (self.clock)())?;
+        let mut provenance = Provenance::read(caller, request.backfill.as_ref(), (self.clock)())?;
         let _writing = self.registry.writing.lock().await;
         self.catch_up_registry().await?;
         let current = self.registry.current();
+        // Of two versions the later stands: this one is, whatever the clock says.
+        if let Some(last) = current.domain.last_recorded_at() {
+            provenance.now = provenance.now.max(last.plus_micros(1));
+        }
         let entities = registry::check(&request, &current.domain).map_err(refused)?;
         let count = entities.len();
         let mut changes = Vec::with_capacity(count);
@@ -49,6 +55,11 @@ impl Core {
             changes.push(Change {
                 change: entity.change,
                 wire: entity.wire,
+                version: Version {
+                    first_known_at: provenance.received_at(),
+                    first_recorded_at: provenance.now,
+                    body: Digest::of(&body),
+                },
                 body,
                 recorded: provenance.recorded(),
             });
@@ -131,8 +142,12 @@ impl Core {
         let positions = written.map_err(|failed| Refusal::from(&failed.error))?;
         let mut registered = current.clone();
         for (change, position) in changes.into_iter().zip(&positions) {
-            let body = Digest::of(&change.body);
-            registered.apply(position.sequence, change.change, change.wire, body);
+            registered.apply(
+                position.sequence,
+                change.version,
+                change.change,
+                change.wire,
+            );
             registered.known_at = Some(position.known_at);
         }
         let as_told = registered.sequence == last;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ascertain_access::Caller;
 use ascertain_domain::id::Digest;
-use ascertain_domain::registry::RegistryChange;
+use ascertain_domain::registry::{RegistryChange, Version};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Append, AppendError, End, PartitionId, Position, Record, Recorded, Sequence};
 use ascertain_proto::inward::record::{Body, decode_body};
@@ -81,13 +81,14 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
             let id = report.id.to_string();
             (id, import_report(core, record, &report, &wire).await)
         }
-        Body::Registry(change, entity) => {
+        Body::Registry(change, entity, version) => {
             let id = match &change {
                 RegistryChange::Place(place) => place.id.to_string(),
                 RegistryChange::Actor(actor) => actor.id.to_string(),
                 RegistryChange::Source(source) => source.id.to_string(),
             };
-            let answer = import_change(core, caller, record, &wire, (change, *entity)).await;
+            let answer =
+                import_change(core, caller, record, &wire, (change, *entity, version)).await;
             (
                 id.clone(),
                 answer.map(|ack| v1::Acknowledgement {
@@ -196,7 +197,7 @@ async fn import_change(
     caller: &Caller,
     record: v1::ImportedRecord,
     wire: &log::v1::RecordBody,
-    (change, entity): (RegistryChange, log::v1::RegistryChange),
+    (change, entity, version): (RegistryChange, log::v1::RegistryChange, Version),
 ) -> Answer {
     check_content(&record, wire)?;
     let current = core.registry.current();
@@ -218,6 +219,7 @@ async fn import_change(
     let change = Change {
         change,
         wire: entity,
+        version,
         body: record.body,
         recorded,
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ascertain_domain::id::Digest;
-use ascertain_domain::registry::{Registry, RegistryChange};
+use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{LogReader, PartitionId, Record, Sequence};
 use ascertain_proto::inward::record::{Body, decode_body};
@@ -27,6 +27,8 @@ pub(crate) struct Registered {
     pub(crate) sequence: Sequence,
     pub(crate) known_at: Option<Timestamp>,
     bodies: BTreeSet<Digest>,
+    /// The version of each entity that stands.
+    newest: BTreeMap<(u8, String), Version>,
 }
 
 impl Registered {
@@ -34,13 +36,18 @@ impl Registered {
     pub(crate) fn apply(
         &mut self,
         sequence: Sequence,
+        version: Version,
         change: RegistryChange,
         wire: log::v1::RegistryChange,
-        body: Digest,
     ) {
-        self.domain.apply(sequence.0, change);
-        self.bodies.insert(body);
+        self.domain.apply(sequence.0, version, change);
+        self.bodies.insert(version.body);
         self.sequence = self.sequence.max(sequence);
+        let newest = self.newest.entry(wire_id(&wire)).or_insert(version);
+        if version < *newest {
+            return;
+        }
+        *newest = version;
         match wire.entity {
             Some(Entity::Place(place)) => {
                 self.places.insert(place.place_id.clone(), Arc::new(place));
@@ -72,6 +79,16 @@ impl Registered {
     /// Whether these very bytes are recorded already.
     pub(crate) fn holds(&self, body: Digest) -> bool {
         self.bodies.contains(&body)
+    }
+}
+
+/// The kind and id of an entity.
+fn wire_id(wire: &log::v1::RegistryChange) -> (u8, String) {
+    match &wire.entity {
+        Some(Entity::Place(place)) => (0, place.place_id.clone()),
+        Some(Entity::Actor(actor)) => (1, actor.actor_id.clone()),
+        Some(Entity::Source(source)) => (2, source.source_id.clone()),
+        None => (3, String::new()),
     }
 }
 
@@ -125,8 +142,8 @@ impl Keeper {
 fn take_in(registered: &mut Registered, record: &Record) -> anyhow::Result<()> {
     let sequence = record.position.sequence;
     match decode_body(&record.body) {
-        Ok(Body::Registry(change, wire)) => {
-            registered.apply(sequence, change, *wire, Digest::of(&record.body));
+        Ok(Body::Registry(change, wire, version)) => {
+            registered.apply(sequence, version, change, *wire);
         }
         Ok(Body::Report(_) | Body::Adopt { .. }) => {}
         // To go on without a place that others see would be to answer wrongly.

@@ -105,7 +105,7 @@ impl Records {
                 let known = self.reports.entry(report.key()).or_insert(digest);
                 *known = digest.min(*known);
             }
-            Body::Registry(change, _) => {
+            Body::Registry(change, ..) => {
                 let (kind, id) = match change {
                     RegistryChange::Place(place) => ("place", place.id.to_string()),
                     RegistryChange::Actor(actor) => ("actor", actor.id.to_string()),

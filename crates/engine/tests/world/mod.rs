@@ -8,7 +8,7 @@ use ascertain_domain::id::{ActorId, ClaimId, Digest, PartnerId, PlaceId, ReportI
 use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
-use ascertain_domain::registry::{Registry, RegistryChange};
+use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
     Actors, Claim, EvidenceKey, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
 };
@@ -49,7 +49,7 @@ pub fn registry() -> Registry {
     let mut sequence = 0;
     let mut apply = |change| {
         sequence += 1;
-        registry.apply(sequence, change);
+        registry.apply(sequence, Version::LATEST, change);
     };
     for actor in ACTORS {
         let coalition = (actor == "west-member").then(|| Dated {

@@ -4,14 +4,14 @@
 mod report;
 
 use ascertain_domain::id::Digest;
-use ascertain_domain::registry::RegistryChange;
+use ascertain_domain::registry::{RegistryChange, Version};
 use ascertain_domain::report::Report;
 use ascertain_domain::violation::{Violation, Violations};
 use log::v1::record_body::Content;
 use log::v1::registry_change::Entity;
 use prost::Message as _;
 
-use super::registry;
+use super::{registry, time};
 use crate::log;
 
 /// What a record says.
@@ -19,8 +19,9 @@ use crate::log;
 pub enum Body {
     /// A report.
     Report(Report),
-    /// An entity of the registry, and the whole of it as it was applied.
-    Registry(RegistryChange, Box<log::v1::RegistryChange>),
+    /// An entity of the registry, the whole of it as it was applied, and which
+    /// version that is.
+    Registry(RegistryChange, Box<log::v1::RegistryChange>, Version),
     /// The partition sees partition 0 up to a later sequence.
     Adopt {
         /// That sequence, inclusive.
@@ -54,7 +55,7 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
             let report = report::decode(&body, recorded, Digest::of(bytes), &mut v);
             report.map(Body::Report).ok_or_else(|| first(v))
         }
-        Some(Content::RegistryChange(change)) => registry_change(change, bytes),
+        Some(Content::RegistryChange(change)) => registry_change(&body, change, bytes),
         Some(Content::Adopt(adopt)) => Ok(Body::Adopt {
             registry_sequence: adopt.registry_sequence,
         }),
@@ -62,21 +63,46 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
     }
 }
 
-fn registry_change(change: &log::v1::RegistryChange, bytes: &[u8]) -> Result<Body, DecodeError> {
+fn registry_change(
+    body: &log::v1::RecordBody,
+    change: &log::v1::RegistryChange,
+    bytes: &[u8],
+) -> Result<Body, DecodeError> {
     let mut v = Violations::at("registry_change");
+    let version = version(body, Digest::of(bytes), &mut v);
     let read = match &change.entity {
         Some(Entity::Place(wire)) => registry::place(wire, &mut v).map(RegistryChange::Place),
         Some(Entity::Actor(wire)) => registry::actor(wire, &mut v).map(RegistryChange::Actor),
         Some(Entity::Source(wire)) => registry::source(wire, &mut v).map(RegistryChange::Source),
         None => {
-            let body = log::v1::RecordBody::decode(bytes)?;
-            return Err(absent(&body, bytes));
+            return Err(absent(body, bytes));
         }
     };
-    match (read, v.count()) {
-        (Some(read), 0) => Ok(Body::Registry(read, Box::new(change.clone()))),
+    match (read, version, v.count()) {
+        (Some(read), Some(version), 0) => {
+            Ok(Body::Registry(read, Box::new(change.clone()), version))
+        }
         _ => Err(first(v)),
     }
+}
+
+fn version(body: &log::v1::RecordBody, digest: Digest, v: &mut Violations) -> Option<Version> {
+    let stamp = body.stamp.clone().unwrap_or_default();
+    let recorded = time::optional(
+        stamp.first_recorded_at.as_ref(),
+        "stamp.first_recorded_at",
+        v,
+    );
+    let stated = time::optional(stamp.first_known_at.as_ref(), "stamp.first_known_at", v);
+    let Some(first_recorded_at) = recorded else {
+        missing("stamp.first_recorded_at", v);
+        return None;
+    };
+    Some(Version {
+        first_known_at: stated.unwrap_or(first_recorded_at),
+        first_recorded_at,
+        body: digest,
+    })
 }
 
 /// Nothing that we know: unknown fields do not survive, known ones do.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ascertain_domain::id::{ActorId, PlaceId};
-use ascertain_domain::registry::{Registry, RegistryChange, View, check_change};
+use ascertain_domain::registry::{Registry, RegistryChange, Version, View, check_change};
 use ascertain_domain::violation::{Reason, Violation, Violations};
 
 use super::actor::MOST_RELATIONS;
@@ -49,7 +49,7 @@ pub fn check(
     let mut after = registry.clone();
     let sequence = registry.last_sequence();
     for (next, entity) in (sequence + 1..).zip(&entities) {
-        after.apply(next, entity.change.clone());
+        after.apply(next, Version::LATEST, entity.change.clone());
     }
     let (before, after) = (registry.latest(), after.latest());
     for entity in &entities {

@@ -1,6 +1,6 @@
 //! A small registry, and a good report over it.
 
-use ascertain_domain::registry::Registry;
+use ascertain_domain::registry::{Registry, Version};
 use ascertain_domain::time::Timestamp;
 use ascertain_domain::violation::Reason;
 use prost::Message as _;
@@ -84,7 +84,7 @@ pub(super) fn registered() -> Registry {
         .into_iter()
         .zip(1..)
     {
-        registry.apply(sequence, entity.change);
+        registry.apply(sequence, Version::LATEST, entity.change);
     }
     registry
 }

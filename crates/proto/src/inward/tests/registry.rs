@@ -86,6 +86,10 @@ fn an_applied_entity_is_read_back_as_it_was() {
             )),
         };
         let read = decode_body(&body.encode_to_vec()).unwrap();
-        assert_eq!(read, Body::Registry(entity.change, Box::new(entity.wire)));
+        let Body::Registry(change, wire, version) = read else {
+            panic!("no registry change")
+        };
+        assert_eq!((change, *wire), (entity.change, entity.wire));
+        assert_eq!(version.first_known_at, version.first_recorded_at);
     }
 }
