@@ -9,6 +9,9 @@ use ascertain_fusion::outcomes::{leader, parts_per_million};
 use crate::evaluate::named;
 use crate::fold::{Family, Folded, Item};
 
+/// For so many groups, the strongest, it is told how things stood without them.
+const REFOLDED_GROUPS: usize = 32;
+
 /// A state taken apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
@@ -28,7 +31,7 @@ pub struct GroupExplanation {
     /// Its contribution.
     pub contribution: Contribution,
     /// The outcomes had the group never reported: a new fold without it, equal to
-    /// the retraction of its reports.
+    /// the retraction of its reports. Empty beyond the 32 strongest groups.
     pub without_group: Vec<(Outcome, Ppm)>,
     /// Its claims, in the order in which they were known.
     pub claims: Vec<ClaimExplanation>,
@@ -83,10 +86,16 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
         .map(|g| moved_nothing(&folded, &g.key, &g.name));
     let groups = listed
         .chain(silent)
-        .map(|contribution| GroupExplanation {
-            without_group: Folded::except(family, Some(&contribution.group))
-                .evaluate(as_of, as_known_at)
-                .outcomes,
+        .enumerate()
+        .map(|(rank, contribution)| GroupExplanation {
+            // Each takes a fold of its own: enough of them to see what matters.
+            without_group: if rank >= REFOLDED_GROUPS {
+                Vec::new()
+            } else {
+                Folded::except(family, Some(&contribution.group))
+                    .evaluate(as_of, as_known_at)
+                    .outcomes
+            },
             claims: claims_of(&folded, &contribution.group),
             contribution,
         })

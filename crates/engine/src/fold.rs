@@ -8,7 +8,7 @@ use ascertain_domain::id::{ActorId, ClaimId, Digest, PlaceId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
-use ascertain_domain::report::{Claim, Modality, Predicate, Report};
+use ascertain_domain::report::{Claim, EvidenceKey, Modality, Predicate, Report};
 use ascertain_domain::state::Interest;
 use ascertain_domain::time::{DAY_US, Slot, TimeInterval, Timestamp};
 use ascertain_fusion::dependence::{Discount, Said, discounts};
@@ -19,7 +19,7 @@ use ascertain_fusion::tables::log_likelihoods;
 
 use crate::bearing::{Bearing, bearing};
 use crate::effect::{Effect, Sides};
-use crate::group::{Groups, originator_name};
+use crate::group::{group_key, originator_name};
 use crate::interest::{interest, standing};
 use crate::records::one_of_each;
 use crate::statement::statement;
@@ -187,10 +187,9 @@ impl Folded {
         } = family;
         let sides = registry.sides(place).to_vec();
         let all = one_of_each(reports, audience);
-        let grouping = Groups::of(&all);
         let known: Vec<(&Report, String)> = all
             .iter()
-            .map(|r| (*r, grouping.key(r)))
+            .map(|r| (*r, group_key(r)))
             .filter(|(_, key)| left_out != Some(key.as_str()))
             .collect();
         let bears = |r: &Report| {
@@ -216,6 +215,7 @@ impl Folded {
         let mut items: Vec<Item> = Vec::new();
         let mut said: Vec<(usize, Said)> = Vec::new();
         let mut meanings: BTreeMap<Vec<u64>, usize> = BTreeMap::new();
+        let mut carried: BTreeMap<&EvidenceKey, usize> = BTreeMap::new();
         for (report, key) in &bearing_reports {
             for claim in report.claims.iter().filter(|c| feeds(c)) {
                 let Some(bearing) = bearing(claim, place, registry) else {
@@ -227,10 +227,16 @@ impl Folded {
                 }
                 if item.effect.fits.is_some() || item.effect.clash != 0.0 {
                     let next = meanings.len();
+                    let evidence = report.evidence.iter().map(|key| {
+                        let next = carried.len();
+                        *carried.entry(key).or_insert(next)
+                    });
+                    let evidence = evidence.collect();
                     said.push((
                         items.len(),
                         Said {
                             group: item.group,
+                            items: evidence,
                             meaning: *meanings.entry(item.effect.bits()).or_insert(next),
                             day: days(report.first_known_at),
                             unproven,
@@ -241,7 +247,7 @@ impl Folded {
                 items.push(item);
             }
         }
-        let only: Vec<Said> = said.iter().map(|(_, s)| *s).collect();
+        let only: Vec<Said> = said.iter().map(|(_, s)| s.clone()).collect();
         for ((i, _), discount) in said.iter().zip(discounts(&only)) {
             items[*i].discount = discount;
         }
@@ -524,7 +530,8 @@ fn input_digest<'a>(reports: impl Iterator<Item = &'a Report>) -> Digest {
 fn sub_places(place: &Place, registry: View<'_>, reports: &[&Report]) -> Vec<SubPlace> {
     let mut parts: Vec<&Place> = Vec::new();
     if place.is_populated() {
-        parts.extend(registry.children(&place.id).map(|p| &**p));
+        let children = registry.children(&place.id).map(|p| &**p);
+        parts.extend(children.filter(|p| p.home_area == place.home_area));
     }
     if parts.is_empty() {
         parts.push(place);

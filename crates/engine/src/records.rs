@@ -45,16 +45,14 @@ pub fn affected_places(places: &[PlaceId], registry: View<'_>) -> Vec<PlaceId> {
 }
 
 /// One report of each key that an audience may see, in the order in which they
-/// were first known, then by key. Of several recordings of one report the
-/// earliest counts; of several reports that claim one key, that with the smaller
-/// statement digest.
+/// were first known, then by key. Of several recordings of one key that with the
+/// smallest body digest counts, as it does where nodes exchange records.
 pub(crate) fn one_of_each(reports: &[Arc<Report>], audience: Audience) -> Vec<&Report> {
     let mut kept: BTreeMap<ReportKey, &Report> = BTreeMap::new();
     for report in reports.iter().filter(|r| audience.sees(r.marking)) {
-        let order = |r: &Report| (r.statement_digest, r.first_known_at, r.body_digest);
         kept.entry(report.key())
             .and_modify(|other| {
-                if order(report) < order(other) {
+                if report.body_digest < other.body_digest {
                     *other = report;
                 }
             })

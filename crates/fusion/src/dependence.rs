@@ -20,10 +20,13 @@ const CROWD: f64 = 0.05;
 const CROWD_UNPROVEN: f64 = 0.3;
 
 /// A claim on a place, as dependence sees it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     /// Its independence group.
     pub group: usize,
+    /// Items of evidence that come with it, each with a budget of its own, whoever
+    /// brings it: one picture through many hands counts once.
+    pub items: Vec<usize>,
     /// What it means; equal for the same claim again.
     pub meaning: usize,
     /// When it was known, in days from any fixed epoch. Never decreasing.
@@ -72,34 +75,27 @@ impl Crowd {
 /// that in which they were known.
 #[must_use]
 pub fn discounts(claims: &[Said]) -> Vec<Discount> {
-    let mut groups: BTreeMap<usize, Spoken> = BTreeMap::new();
+    let mut budgets: BTreeMap<Budget, Spoken> = BTreeMap::new();
     let (mut all, mut unproven) = (Crowd::default(), Crowd::default());
     let mut discounts = Vec::with_capacity(claims.len());
     for claim in claims {
-        let repetition = match groups.get(&claim.group) {
-            None => 1.0,
-            Some(last) => {
-                let days = (claim.day - last.day).max(0.0);
-                let fresh = if last.meaning == claim.meaning {
-                    1.0 - libm::exp(-days / REPEAT_DAYS)
-                } else {
-                    1.0
-                };
-                // A claim spends tokens by what it weighs by itself.
-                fresh.min(refilled(*last, days) / claim.base.max(MIN_BASE))
-            }
-        };
-        let tokens = groups.get(&claim.group).map_or(TOKENS, |last| {
-            refilled(*last, (claim.day - last.day).max(0.0))
-        });
-        groups.insert(
-            claim.group,
-            Spoken {
-                meaning: claim.meaning,
-                day: claim.day,
-                tokens: (tokens - claim.base * repetition).max(0.0),
-            },
-        );
+        let of = claim.items.iter().map(|item| Budget::Item(*item));
+        let of: Vec<Budget> = of.chain([Budget::Group(claim.group)]).collect();
+        let left = of.iter().map(|budget| fresh(budgets.get(budget), claim));
+        let repetition = left.fold(1.0, f64::min);
+        for budget in of {
+            let tokens = budgets.get(&budget).map_or(TOKENS, |last| {
+                refilled(*last, (claim.day - last.day).max(0.0))
+            });
+            budgets.insert(
+                budget,
+                Spoken {
+                    meaning: claim.meaning,
+                    day: claim.day,
+                    tokens: (tokens - claim.base * repetition).max(0.0),
+                },
+            );
+        }
 
         let mut crowding = 1.0 / (1.0 + CROWD * all.mass_at(claim.day));
         if claim.unproven {
@@ -118,6 +114,26 @@ pub fn discounts(claims: &[Said]) -> Vec<Discount> {
     discounts
 }
 
+/// What may be said so often and no more: a group's word, an item of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Budget {
+    Group(usize),
+    Item(usize),
+}
+
+/// How much of a claim is new to a budget, and left in it.
+fn fresh(last: Option<&Spoken>, claim: &Said) -> f64 {
+    let Some(last) = last else { return 1.0 };
+    let days = (claim.day - last.day).max(0.0);
+    let fresh = if last.meaning == claim.meaning {
+        1.0 - libm::exp(-days / REPEAT_DAYS)
+    } else {
+        1.0
+    };
+    // A claim spends tokens by what it weighs by itself.
+    fresh.min(refilled(*last, days) / claim.base.max(MIN_BASE))
+}
+
 fn refilled(last: Spoken, days: f64) -> f64 {
     (last.tokens + days / REPEAT_DAYS).min(TOKENS)
 }
@@ -129,6 +145,7 @@ mod tests {
     fn said(group: usize, meaning: usize, day: f64) -> Said {
         Said {
             group,
+            items: Vec::new(),
             meaning,
             day,
             unproven: false,
@@ -172,5 +189,27 @@ mod tests {
             .map(|d| d.repetition * d.crowding)
             .sum();
         assert!(weight < 80.0, "{weight}");
+    }
+
+    #[test]
+    fn one_picture_through_many_hands_counts_once() {
+        let carried = |group| Said {
+            items: vec![7],
+            ..said(group, 0, 0.0)
+        };
+        let d = discounts(&[carried(0), carried(1), carried(2)]);
+        assert_eq!(d[0].repetition, 1.0);
+        assert!(d[1].repetition < 0.01 && d[2].repetition < 0.01);
+    }
+
+    #[test]
+    fn pictures_do_not_make_one_voice_many() {
+        let carried = |item| Said {
+            items: vec![item],
+            ..said(0, 0, 0.0)
+        };
+        let claims: Vec<Said> = (0..40).map(carried).collect();
+        let total: f64 = discounts(&claims).iter().map(|d| d.repetition).sum();
+        assert!(total < 1.01, "{total}");
     }
 }

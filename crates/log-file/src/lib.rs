@@ -221,6 +221,16 @@ impl LogReader for FileLog {
     }
 
     async fn ends(&self) -> Result<Vec<End>, FollowError> {
+        // Behind the group under way, whose records have their times already: what
+        // is appended after this is known later.
+        if let Some(queue) = &self.queue {
+            let (answer, answered) = oneshot::channel();
+            let batch = Vec::new();
+            if queue.send(Request { batch, answer }).await.is_ok() {
+                // Its failure is told to those who appended.
+                let _ = answered.await;
+            }
+        }
         Ok(self.reader.ends.iter().map(|end| *end.borrow()).collect())
     }
 

@@ -186,7 +186,8 @@ pub trait LogReader: Send + Sync + 'static {
     /// Which history this is. A restored or remade log is another incarnation.
     async fn incarnation(&self) -> Result<Incarnation, FollowError>;
 
-    /// The ends of all partitions, partition 0 first.
+    /// The ends of all partitions, partition 0 first. A record that is not behind
+    /// them gets a knowledge time of the log's own clock after this was called.
     async fn ends(&self) -> Result<Vec<End>, FollowError>;
 
     /// Follows a partition after a sequence. `incarnation` is the history that

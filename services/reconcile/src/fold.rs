@@ -7,17 +7,19 @@ use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::{Changed, Registry, View};
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Family, Folded, METHOD_VERSION, affected_places, family_places};
+use ascertain_engine::{Family, Folded, METHOD_VERSION, Question, affected_places, family_places};
 use ascertain_log::{PartitionId, Position};
 use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
 use ascertain_proto::{outward, resume};
 use ascertain_replica::{ReportReplica, Taken};
+use prost::Message as _;
 
 use crate::error::ReconcileError;
 use crate::published::{Done, Published};
 
-/// Entries in one record of the state log; a cause with more is told in parts.
-const ENTRIES_A_RECORD: usize = 64;
+/// Bytes of entries in one record of the state log; a cause with more is told in
+/// parts. An entry of its own may be larger.
+const BYTES_A_RECORD: usize = 256 << 10;
 
 /// Folds the records of one partition.
 pub(crate) struct Folder {
@@ -94,12 +96,20 @@ impl Folder {
             return Ok(None);
         }
         let known_at: Timestamp = position.known_at;
+        let point = folded.resume_point();
+        let question = Question {
+            place: &place.id,
+            audience: Audience::Clear,
+            sides: view.sides(place),
+            as_of: known_at,
+            as_known_at: known_at,
+        };
+        // Where evidence is newer than its knowledge, hindsight is needed.
+        let state = point.evaluate(&question);
+        let state = state.unwrap_or_else(|| folded.evaluate(known_at, known_at));
         let entry = StateEntry {
-            state: Some(outward::control_state(
-                &folded.evaluate(known_at, known_at),
-                METHOD_VERSION,
-            )),
-            resume: Some(resume::outward(&folded.resume_point())),
+            state: Some(outward::control_state(&state, METHOD_VERSION)),
+            resume: Some(resume::outward(&point)),
             cause: cause.into(),
         };
         let unchanged =
@@ -148,12 +158,17 @@ fn sides(entry: &StateEntry) -> Vec<&str> {
 /// Every record of the report log leaves at least one behind, so that the end of
 /// the state log is how far it was reconciled.
 fn in_parts(position: &Position, adopted: u64, entries: Vec<StateEntry>) -> Vec<StateRecord> {
-    let mut chunks: Vec<Vec<StateEntry>> = Vec::new();
-    let mut entries = entries.into_iter().peekable();
-    loop {
-        chunks.push(entries.by_ref().take(ENTRIES_A_RECORD).collect());
-        if entries.peek().is_none() {
-            break;
+    let mut chunks: Vec<Vec<StateEntry>> = vec![Vec::new()];
+    let mut bytes = 0;
+    for entry in entries {
+        let size = entry.encoded_len();
+        if bytes > 0 && bytes + size > BYTES_A_RECORD {
+            chunks.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += size;
+        if let Some(chunk) = chunks.last_mut() {
+            chunk.push(entry);
         }
     }
     let last = chunks.len() - 1;

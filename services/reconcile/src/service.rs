@@ -24,6 +24,9 @@ pub const SERVICES: &[&str] = &["ascertain.reconcile"];
 
 /// sled's page cache; the process takes two to eight times that.
 const CACHE_BYTES: u64 = 64 << 20;
+/// The largest record of the state log: one entry may hold the words of thousands
+/// of groups. Below what a follower takes in one message.
+const MAX_STATE_RECORD_BYTES: usize = 7 << 20;
 /// How often the store is made durable; what is lost in between is folded again.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
@@ -42,7 +45,9 @@ pub async fn open_state_log(
     data_dir: &Path,
     place_partitions: u32,
 ) -> anyhow::Result<Arc<dyn LogWriter>> {
-    let options = FileLogOptions::new(data_dir.join("reconcile/state-log"), place_partitions + 1);
+    let mut options =
+        FileLogOptions::new(data_dir.join("reconcile/state-log"), place_partitions + 1);
+    options.max_record_bytes = MAX_STATE_RECORD_BYTES;
     let opened = tokio::task::spawn_blocking(move || FileLog::open(options)).await?;
     Ok(Arc::new(opened.context("the state log cannot be opened")?))
 }
