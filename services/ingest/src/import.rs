@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ascertain_access::Caller;
 use ascertain_domain::id::Digest;
-use ascertain_domain::registry::{RegistryChange, Version};
+use ascertain_domain::registry::{RegistryChange, Version, View};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Append, AppendError, End, PartitionId, Position, Record, Recorded, Sequence};
 use ascertain_proto::inward::record::{Body, decode_body};
@@ -131,7 +131,9 @@ async fn import_report(
             Known::Accepted(known) => break core.ledger.replace(&key, known),
         }
     };
+    not_from_the_future(wire, (core.clock)())?;
     let registry = core.registry.current();
+    all_registered(report, registry.domain.latest())?;
     let places = report.places();
     let partitions = core.partitions.of(&places, registry.domain.latest());
     let partitions = partitions.map_err(|place| {
@@ -211,6 +213,7 @@ async fn import_change(
     if current.holds(Digest::of(&record.body)) {
         return Ok(acknowledged(true, core.registry_token().await?));
     }
+    not_from_the_future(wire, (core.clock)())?;
     same_home(&change, &current)?;
     let stated = stamp::stated(wire);
     let mut provenance = Provenance::read(caller, None, (core.clock)())?;
@@ -230,6 +233,47 @@ async fn import_change(
         .record_changes(&current, vec![change], &provenance, adopted)
         .await?;
     Ok(acknowledged(false, core.token(&positions)))
+}
+
+/// A stamp after now would hold the knowledge of a partition ahead of all clocks.
+fn not_from_the_future(wire: &log::v1::RecordBody, now: Timestamp) -> Result<(), Refusal> {
+    match stamp::stated(wire) {
+        Some(stated) if stated > now => Err(Refusal::field(
+            "body.stamp.first_known_at",
+            Reason::OutOfRange,
+            format!("{stated} has not come yet"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whoever a report names must be there before it: what is folded when it comes
+/// must not hang on what comes after.
+fn all_registered(
+    report: &ascertain_domain::report::Report,
+    registry: View<'_>,
+) -> Result<(), Refusal> {
+    use ascertain_domain::report::{Originator, Predicate};
+    let missing = |kind: &str, id: &str, reason| {
+        let what = format!("{kind} `{id}` is not in the registry; import the registry first");
+        Err(Refusal::field("body.report", reason, what))
+    };
+    if let Originator::Source(id) = &report.originator
+        && registry.source(id).is_none()
+    {
+        return missing("source", id.as_str(), Reason::SourceUnknown);
+    }
+    for claim in &report.claims {
+        let receivers = match &claim.predicate {
+            Predicate::HandedOver { to, .. } => to.as_slice(),
+            _ => &[],
+        };
+        let mut named = claim.predicate.actors().iter().chain(receivers);
+        if let Some(id) = named.find(|id| registry.actor(id).is_none()) {
+            return missing("actor", id.as_str(), Reason::ActorUnknown);
+        }
+    }
+    Ok(())
 }
 
 /// A home area is for ever, wherever the change comes from.

@@ -1,5 +1,6 @@
 //! Answers: the one place where a question meets the store.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ascertain_domain::place::Place;
@@ -12,9 +13,12 @@ use ascertain_log::{PartitionId, Sequence};
 use ascertain_proto::resume;
 
 use crate::error::QueryError;
-use crate::follow::Replica;
+use crate::follow::{Followed, Replica};
 use crate::read::Asked;
 use crate::states::UpTo;
+
+/// How far each partition is.
+type Seen = BTreeMap<PartitionId, UpTo>;
 
 /// A place with everything that decides its answer.
 struct Resolved<'a> {
@@ -34,9 +38,9 @@ impl Replica {
         place: &str,
         asked: &Asked,
     ) -> Result<ControlState, QueryError> {
-        let registry = self.registry.snapshot();
+        let (seen, registry) = self.seen();
         let place = find(field, place, registry.latest())?;
-        let resolved = self.resolve(&place, &registry, asked)?;
+        let resolved = self.resolve(&place, (&seen, &registry), asked)?;
         self.evaluate(&resolved, asked)
     }
 
@@ -47,9 +51,9 @@ impl Replica {
         place: &str,
         asked: &Asked,
     ) -> Result<Explanation, QueryError> {
-        let registry = self.registry.snapshot();
+        let (seen, registry) = self.seen();
         let place = find(field, place, registry.latest())?;
-        let resolved = self.resolve(&place, &registry, asked)?;
+        let resolved = self.resolve(&place, (&seen, &registry), asked)?;
         let reports = self.known(&resolved)?;
         Ok(explain(
             family(&resolved, asked, &reports),
@@ -66,7 +70,7 @@ impl Replica {
         asked: &Asked,
         most: usize,
     ) -> Result<(Vec<ControlState>, bool), QueryError> {
-        let registry = self.registry.snapshot();
+        let (seen, registry) = self.seen();
         let latest = registry.latest();
         let area = match within {
             "" => None,
@@ -76,7 +80,7 @@ impl Replica {
         let places = latest.places().filter(|p| p.id.as_str() > after);
         for place in places.filter(|p| area.as_ref().is_none_or(|a| latest.is_within(&p.id, &a.id)))
         {
-            let resolved = match self.resolve(place, &registry, asked) {
+            let resolved = match self.resolve(place, (&seen, &registry), asked) {
                 Ok(resolved) => resolved,
                 // Not registered yet at the knowledge time asked for.
                 Err(QueryError::PlaceUnknown(_)) => continue,
@@ -101,15 +105,21 @@ impl Replica {
             .max()
     }
 
+    /// How far each partition is, and a registry not older than that.
+    fn seen(&self) -> (Seen, Arc<Registry>) {
+        let up_to = |(id, followed): (&PartitionId, &Followed)| (*id, *followed.states.borrow());
+        let seen = self.partitions.iter().map(up_to).collect();
+        (seen, self.registry.snapshot())
+    }
+
     fn resolve<'a>(
         &self,
         place: &Place,
-        registry: &'a Registry,
+        (seen, registry): (&Seen, &'a Registry),
         asked: &Asked,
     ) -> Result<Resolved<'a>, QueryError> {
         let partition = PartitionId::of_home_area(&place.home_area, self.place_partitions());
-        let followed = self.partitions.get(&partition);
-        let up_to = followed.map_or_else(UpTo::default, |f| *f.states.borrow());
+        let up_to = seen.get(&partition).copied().unwrap_or_default();
         let as_known_at = asked.as_known_at.or(up_to.known_at).unwrap_or(asked.now);
         let adopted = self
             .states

@@ -35,15 +35,14 @@ pub(crate) struct Replica {
 pub(crate) struct Followed {
     pub reports: watch::Sender<u64>,
     pub states: watch::Sender<UpTo>,
-    /// Where both logs ended at the start: until then this node is not ready.
+    /// Where the report log ended at the start: until all of it is reconciled and
+    /// followed, this node is not ready.
     pub report_end: u64,
-    pub state_end: u64,
 }
 
 impl Followed {
     pub(crate) fn caught_up(&self) -> bool {
-        *self.reports.borrow() >= self.report_end
-            && self.states.borrow().state_sequence >= self.state_end
+        self.states.borrow().report_sequence >= self.report_end
     }
 }
 
@@ -189,6 +188,5 @@ pub(crate) fn followed(
         reports: watch::channel(seen).0,
         states: watch::channel(up_to).0,
         report_end,
-        state_end,
     }))
 }

@@ -46,7 +46,7 @@ pub(crate) struct Handler {
 
 impl Handler {
     async fn asked(&self, read: Option<&ReadOptions>) -> Result<Asked, QueryError> {
-        let asked = Asked::from_wire(read, now())?;
+        let asked = Asked::from_wire(read, now(), self.replica.frontier())?;
         let tokens = read.map_or(&[][..], |r| &r.at_least);
         see_writes(&self.replica, "read.at_least", tokens, self.patience).await?;
         if let Some(known_at) = asked.as_known_at {
@@ -122,6 +122,8 @@ impl QueryService for Handler {
             let known = known.unwrap_or(asked.now);
             asked.as_of = Some(asked.as_of.or(asked.as_known_at).unwrap_or(asked.now));
             asked.as_known_at = Some(known);
+            // Some partition may be behind the one that knows most.
+            see_all_known(&self.replica, known, self.patience).await?;
         } else {
             let token = PageToken::read(&request.page_token, bound)?;
             (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
@@ -172,11 +174,9 @@ impl QueryService for Handler {
         request: Request<ListReportsRequest>,
     ) -> Result<Response<ListReportsResponse>, Status> {
         let request = request.into_inner();
-        let mut known_by = known_at("as_known_at", request.as_known_at.as_ref(), now())?;
+        let clocks = (now(), self.replica.frontier());
+        let mut known_by = known_at("as_known_at", request.as_known_at.as_ref(), clocks)?;
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
-        if let Some(known_by) = known_by {
-            see_all_known(&self.replica, known_by, self.patience).await?;
-        }
         let size = page_size(request.page_size)?;
         let bound = ListReportsRequest {
             page_size: 0,
@@ -187,6 +187,9 @@ impl QueryService for Handler {
         let mut before: Option<Rank> = None;
         if request.page_token.is_empty() {
             known_by = known_by.or_else(|| self.replica.frontier());
+            if let Some(known_by) = known_by {
+                see_all_known(&self.replica, known_by, self.patience).await?;
+            }
         } else {
             let token = PageToken::read(&request.page_token, bound)?;
             known_by = Some(token.first);
@@ -204,10 +207,9 @@ impl QueryService for Handler {
                     "" => None,
                     place => Some(find("place", place, latest)?.id.clone()),
                 };
-                let context = (&replica.reports, latest, replica.place_partitions());
-                replica
-                    .listing
-                    .newest(place.as_ref(), (known_by, before), context, size + 1)
+                let times = (known_by, before);
+                let listing = &replica.listing;
+                listing.newest(place.as_ref(), times, &replica.reports, size + 1)
             })
             .await?;
         let more = found.len() > size;
@@ -248,6 +250,7 @@ impl QueryService for Handler {
             .replica
             .blocking(move |replica| replica.listing.report(&wanted, &replica.reports))
             .await?
+            .map(|(.., known)| known)
             .filter(|known| visible_to(known.report.marking, Audience::Clear))
             .ok_or_else(unknown)?;
         let report = Some(view(&known)?);

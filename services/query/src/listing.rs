@@ -7,7 +7,6 @@
 //! ```
 
 use ascertain_domain::id::{PlaceId, ReportKey};
-use ascertain_domain::registry::View;
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{PartitionId, Position, Sequence};
@@ -48,30 +47,42 @@ impl Listing {
         batch.put(&self.id, key, Vec::new());
     }
 
-    /// The report of a key; where it stands in several partitions, the first.
+    /// The recording of a report that counts: of several, that with the smallest
+    /// body digest; in several partitions, the first. With where it stands.
     pub(crate) fn report(
         &self,
         key: &ReportKey,
         reports: &ReportReplica,
-    ) -> Result<Option<KnownReport>, QueryError> {
-        let Some(item) = self.id.scan_prefix(id_prefix(key)).next() else {
-            return Ok(None);
-        };
-        let (found, _) = item?;
-        let tail = found.len().checked_sub(12).and_then(|at| found.get(at..));
-        let (partition, sequence) = tail
-            .and_then(position_of)
-            .ok_or(QueryError::Unreadable("the index of report ids"))?;
-        Ok(reports.record(PartitionId(partition), Sequence(sequence))?)
+    ) -> Result<Option<(PartitionId, Sequence, KnownReport)>, QueryError> {
+        let mut counts: Option<(PartitionId, Sequence, KnownReport)> = None;
+        for item in self.id.scan_prefix(id_prefix(key)) {
+            let (found, _) = item?;
+            let tail = found.len().checked_sub(12).and_then(|at| found.get(at..));
+            let (partition, sequence) = tail
+                .and_then(position_of)
+                .ok_or(QueryError::Unreadable("the index of report ids"))?;
+            let (partition, sequence) = (PartitionId(partition), Sequence(sequence));
+            let Some(known) = reports.record(partition, sequence)? else {
+                continue;
+            };
+            let digest = known.report.body_digest;
+            if counts
+                .as_ref()
+                .is_none_or(|(.., c)| digest < c.report.body_digest)
+            {
+                counts = Some((partition, sequence, known));
+            }
+        }
+        Ok(counts)
     }
 
     /// Reports known by a time and before a rank, newest first, of a place or of
-    /// all. Each stands once: at the first partition of the places that it names.
+    /// all. Each stands once: where its recording that counts stands.
     pub(crate) fn newest(
         &self,
         place: Option<&PlaceId>,
         (known_by, before): (Option<Timestamp>, Option<Rank>),
-        (reports, registry, place_partitions): (&ReportReplica, View<'_>, u32),
+        reports: &ReportReplica,
         most: usize,
     ) -> Result<Vec<(Rank, KnownReport)>, QueryError> {
         let high = known_by.map_or([0xff; 20], |by| time_key((by.micros(), u32::MAX, u64::MAX)));
@@ -87,12 +98,11 @@ impl Listing {
             let Some(known) = reports.record(partition, sequence)? else {
                 continue;
             };
-            let named = known.report.places();
-            let of = named.iter().filter_map(|id| registry.place(id));
-            let first = of
-                .map(|p| PartitionId::of_home_area(&p.home_area, place_partitions))
-                .min();
-            if place.is_some_and(|place| !named.contains(place)) || first != Some(partition) {
+            if place.is_some_and(|place| !known.report.places().contains(place)) {
+                continue;
+            }
+            let counts = self.report(&known.report.key(), reports)?;
+            if counts.is_none_or(|(p, s, _)| (p, s) != (partition, sequence)) {
                 continue;
             }
             found.push((rank, known));

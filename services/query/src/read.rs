@@ -32,11 +32,16 @@ impl Asked {
     pub(crate) fn from_wire(
         read: Option<&ReadOptions>,
         now: Timestamp,
+        frontier: Option<Timestamp>,
     ) -> Result<Self, QueryError> {
         let none = ReadOptions::default();
         let read = read.unwrap_or(&none);
         let as_of = time("read.as_of", read.as_of.as_ref())?;
-        let as_known_at = known_at("read.as_known_at", read.as_known_at.as_ref(), now)?;
+        let as_known_at = known_at(
+            "read.as_known_at",
+            read.as_known_at.as_ref(),
+            (now, frontier),
+        )?;
         let audience = audience(read.audience)?;
         Ok(Self {
             as_of,
@@ -47,15 +52,16 @@ impl Asked {
     }
 }
 
-/// A knowledge time, which must have come.
+/// A knowledge time, which must have come: by this clock, or because something is
+/// known by then (the log's clock may be ahead of this one).
 pub(crate) fn known_at(
     field: &str,
     wire: Option<&prost_types::Timestamp>,
-    now: Timestamp,
+    (now, frontier): (Timestamp, Option<Timestamp>),
 ) -> Result<Option<Timestamp>, QueryError> {
     let known_at = time(field, wire)?;
     match known_at {
-        Some(asked) if asked > now => Err(QueryError::field(
+        Some(asked) if asked > now && Some(asked) > frontier => Err(QueryError::field(
             field,
             Reason::AsKnownAtInFuture,
             format!("{asked} has not come yet; it is {now}"),

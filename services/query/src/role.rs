@@ -63,7 +63,7 @@ impl Role for QueryRole {
         let digest = self.0.blocking(move |replica| {
             let asked = Asked {
                 as_of: Some(as_of),
-                ..Asked::from_wire(None, now())?
+                ..Asked::from_wire(None, now(), None)?
             };
             let (states, _) = replica.states_within(("", "", true), &asked, usize::MAX)?;
             let mut bytes = Vec::new();

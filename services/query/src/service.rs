@@ -176,19 +176,12 @@ async fn be_ready(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     for followed in replica.partitions.values() {
-        let mut reports = followed.reports.subscribe();
         let mut states = followed.states.subscribe();
-        let caught_up = async {
-            let (report_end, state_end) = (followed.report_end, followed.state_end);
-            // The senders are in `replica`: the channels do not close while this waits.
-            let _ = reports.wait_for(|seen| *seen >= report_end).await;
-            let _ = states
-                .wait_for(|up_to| up_to.state_sequence >= state_end)
-                .await;
-        };
+        // The sender is in `replica`: the channel does not close while this waits.
+        let caught_up = states.wait_for(|up_to| up_to.report_sequence >= followed.report_end);
         tokio::select! {
             () = shutdown.stopping() => return Ok(()),
-            () = caught_up => {}
+            _ = caught_up => {}
         }
     }
     tracing::info!("query caught up");

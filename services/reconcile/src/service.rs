@@ -27,6 +27,8 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// The largest record of the state log: one entry may hold the words of thousands
 /// of groups. Below what a follower takes in one message.
 const MAX_STATE_RECORD_BYTES: usize = 7 << 20;
+/// How long a status waits for the report log.
+const STATUS_PATIENCE: Duration = Duration::from_secs(1);
 /// How often the store is made durable; what is lost in between is folded again.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
@@ -113,6 +115,7 @@ impl Reconcile {
         );
         tasks.worker("reconcile store", keep_durable(store, shutdown.clone()));
         let role = ReconcileRole {
+            report_log: Arc::clone(&report_log),
             state_log: Arc::clone(&state_log),
             registry,
             progress,
@@ -179,6 +182,7 @@ async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<(
 }
 
 struct ReconcileRole {
+    report_log: Arc<dyn LogReader>,
     state_log: Arc<dyn LogWriter>,
     registry: RegistryReplica,
     progress: Arc<Progress>,
@@ -191,12 +195,18 @@ impl Role for ReconcileRole {
     }
 
     async fn status(&self) -> RoleStatus {
+        // Where the log ends now; without an answer soon, where it ended at the start.
+        let ends = tokio::time::timeout(STATUS_PATIENCE, self.report_log.ends()).await;
+        let ends = ends.ok().and_then(Result::ok).unwrap_or_default();
         let mut partitions = Vec::new();
         for (partition, reached) in self.progress.partitions.iter().enumerate() {
             let mut reached = *reached.borrow();
             if partition == 0 {
                 let (sequence, known_at) = self.registry.applied();
                 (reached.processed, reached.end, reached.known_at) = (sequence, sequence, known_at);
+            }
+            if let Some(end) = ends.get(partition) {
+                reached.end = reached.end.max(end.last_sequence.0);
             }
             partitions.push(PartitionStatus {
                 partition: u32::try_from(partition).unwrap_or(u32::MAX),
