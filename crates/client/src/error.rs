@@ -10,14 +10,14 @@ use tonic_types::StatusExt;
 /// Why a call did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The endpoint is no address.
+    /// The endpoint is no address, or not `http`: TLS is not served yet.
     #[error("{endpoint:?} is no endpoint; give one such as http://127.0.0.1:7413")]
     Endpoint {
         /// What was given.
         endpoint: String,
-        /// Why not.
+        /// Why not; `None` for another scheme than `http`.
         #[source]
-        source: tonic::transport::Error,
+        source: Option<tonic::transport::Error>,
     },
     /// Nobody answers there, or the connection broke on every try.
     #[error("{endpoint} cannot be reached")]

@@ -47,11 +47,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::Endpoint`] if it is no address.
     pub fn connect(endpoint: &str) -> Result<Self, ClientError> {
-        let address =
-            Endpoint::from_shared(endpoint.to_owned()).map_err(|source| ClientError::Endpoint {
-                endpoint: endpoint.to_owned(),
-                source,
-            })?;
+        let refused = |source| ClientError::Endpoint {
+            endpoint: endpoint.to_owned(),
+            source,
+        };
+        // Plain text to an address that says TLS would be a broken promise.
+        if !endpoint.starts_with("http://") {
+            return Err(refused(None));
+        }
+        let address = Endpoint::from_shared(endpoint.to_owned());
+        let address = address.map_err(|source| refused(Some(source)))?;
         let channel = address
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)

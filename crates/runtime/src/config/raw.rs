@@ -282,8 +282,11 @@ fn seconds(range: RangeInclusive<u64>) -> impl FnOnce(&str) -> Result<Duration, 
 }
 
 fn filter(text: &str) -> Result<String, Complaint> {
+    // A misspelt level alone would pass as the name of a crate, and silence all.
+    let levels = ["error", "warn", "info", "debug", "trace", "off"];
+    let level_or_filter = levels.contains(&text) || text.contains('=') || text.contains(',');
     match tracing_subscriber::EnvFilter::try_new(text) {
-        Ok(_) if !text.is_empty() => Ok(text.to_owned()),
+        Ok(_) if level_or_filter => Ok(text.to_owned()),
         _ => Err(complaint(
             "is no log level and no filter",
             "give error, warn, info, debug, trace, or a filter such as info,ascertain_ingest=debug",
