@@ -14,7 +14,7 @@ pub enum OpenError {
     #[error("the log in {} is in use by another process", .0.display())]
     Locked(PathBuf),
     /// The log was made with another number of partitions, which is fixed for ever.
-    #[error("the log in {} was made with {made} partitions, that of the registry among them, not {asked}", folder.display())]
+    #[error("the log in {} was made with {made} partitions, not {asked}, that of the registry among them", folder.display())]
     PartitionCount {
         /// The log's folder.
         folder: PathBuf,
