@@ -256,3 +256,14 @@ async fn what_is_no_address_is_told_before_any_call() {
         Err(ClientError::Endpoint { .. })
     ));
 }
+
+#[tokio::test]
+async fn an_address_that_promises_tls_is_refused() {
+    for endpoint in ["https://127.0.0.1:7413", "127.0.0.1:7413"] {
+        let refused = Client::connect(endpoint).err();
+        assert!(
+            matches!(refused, Some(ClientError::Endpoint { .. })),
+            "{endpoint}"
+        );
+    }
+}
