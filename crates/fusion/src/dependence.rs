@@ -4,7 +4,9 @@
 //! neither a backdated event nor a chosen id lets a later claim take weight from
 //! an earlier one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::filter::GroupId;
 
 /// The same claim again counts as much as is forgotten of it, with this scale.
 const REPEAT_DAYS: f64 = 8.0;
@@ -18,17 +20,23 @@ const CROWD_DAYS: f64 = 2.0;
 const CROWD: f64 = 0.05;
 /// How much a crowd of unproven sources discounts among themselves.
 const CROWD_UNPROVEN: f64 = 0.3;
+/// A source may have copied what another said within so many days before.
+pub const COPY_DAYS: f64 = 2.0;
+/// Of what a copier says after another, the share that it has from there.
+pub const COPIED: f64 = 0.8;
+/// What is left of a claim at least that many copied.
+const COPIED_LEAST: f64 = 0.02;
 
 /// A claim on a place, as dependence sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
     /// Its independence group.
-    pub group: usize,
+    pub group: GroupId,
     /// Items of evidence that come with it, each with a budget of its own, whoever
     /// brings it: one picture through many hands counts once.
-    pub items: Vec<usize>,
+    pub items: Vec<u64>,
     /// What it means; equal for the same claim again.
-    pub meaning: usize,
+    pub meaning: u64,
     /// When it was known, in days from any fixed epoch. Never decreasing.
     pub day: f64,
     /// Whether its source is unproven: graded neither A nor B.
@@ -44,16 +52,33 @@ pub struct Discount {
     pub repetition: f64,
     /// For standing in a crowd.
     pub crowding: f64,
+    /// For agreeing with somebody whom its source copies.
+    pub copying: f64,
 }
 
-#[derive(Clone, Copy)]
+impl Discount {
+    /// No discount.
+    pub const NONE: Self = Self {
+        repetition: 1.0,
+        crowding: 1.0,
+        copying: 1.0,
+    };
+
+    /// The product of all.
+    #[must_use]
+    pub fn product(self) -> f64 {
+        self.repetition * self.crowding * self.copying
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Spoken {
-    meaning: usize,
+    meaning: u64,
     day: f64,
     tokens: f64,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Crowd {
     mass: f64,
     day: f64,
@@ -71,23 +96,60 @@ impl Crowd {
     }
 }
 
-/// The discounts of the claims on one place, in the order given, which must be
-/// that in which they were known.
-#[must_use]
-pub fn discounts(claims: &[Said]) -> Vec<Discount> {
-    let mut budgets: BTreeMap<Budget, Spoken> = BTreeMap::new();
-    let (mut all, mut unproven) = (Crowd::default(), Crowd::default());
-    let mut discounts = Vec::with_capacity(claims.len());
-    for claim in claims {
+/// Which sources copy which: how likely it is that the first, when it agrees with
+/// the second soon after it, has its word from there. Learned across places.
+pub type Copies = BTreeMap<(GroupId, GroupId), f64>;
+
+/// What has been said on one place so far, in the order in which it was known.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ledger {
+    budgets: BTreeMap<Budget, Spoken>,
+    all: Crowd,
+    unproven: Crowd,
+    /// What was said within the last days: group, meaning, day.
+    recent: VecDeque<(GroupId, u64, f64)>,
+}
+
+impl Ledger {
+    /// The discount of the next claim, which is not known earlier than any before it.
+    pub fn hear(&mut self, claim: &Said, copies: &Copies) -> Discount {
+        let repetition = self.repetition(claim);
+        let copying = self.copying(claim, copies);
+        let mut crowding = 1.0 / (1.0 + CROWD * self.all.mass_at(claim.day));
+        if claim.unproven {
+            crowding /= 1.0 + CROWD_UNPROVEN * self.unproven.mass_at(claim.day);
+        }
+        let discount = Discount {
+            repetition,
+            crowding,
+            copying,
+        };
+        let weight = claim.base * discount.product();
+        self.all = self.all.joined(claim.day, weight);
+        if claim.unproven {
+            self.unproven = self.unproven.joined(claim.day, weight);
+        }
+        discount
+    }
+
+    /// How much unproven sources have said lately; a flood where it is large.
+    #[must_use]
+    pub fn unproven_mass(&self, day: f64) -> f64 {
+        self.unproven.mass_at(day)
+    }
+
+    fn repetition(&mut self, claim: &Said) -> f64 {
         let of = claim.items.iter().map(|item| Budget::Item(*item));
         let of: Vec<Budget> = of.chain([Budget::Group(claim.group)]).collect();
-        let left = of.iter().map(|budget| fresh(budgets.get(budget), claim));
+        let left = of
+            .iter()
+            .map(|budget| fresh(self.budgets.get(budget), claim));
         let repetition = left.fold(1.0, f64::min);
         for budget in of {
-            let tokens = budgets.get(&budget).map_or(TOKENS, |last| {
+            let tokens = self.budgets.get(&budget).map_or(TOKENS, |last| {
                 refilled(*last, (claim.day - last.day).max(0.0))
             });
-            budgets.insert(
+            self.budgets.insert(
                 budget,
                 Spoken {
                     meaning: claim.meaning,
@@ -96,29 +158,43 @@ pub fn discounts(claims: &[Said]) -> Vec<Discount> {
                 },
             );
         }
-
-        let mut crowding = 1.0 / (1.0 + CROWD * all.mass_at(claim.day));
-        if claim.unproven {
-            crowding /= 1.0 + CROWD_UNPROVEN * unproven.mass_at(claim.day);
-        }
-        let weight = claim.base * repetition * crowding;
-        all = all.joined(claim.day, weight);
-        if claim.unproven {
-            unproven = unproven.joined(claim.day, weight);
-        }
-        discounts.push(Discount {
-            repetition,
-            crowding,
-        });
+        repetition
     }
-    discounts
+
+    /// Π (1 − c·P) over the others whom its group copies and who said the same of
+    /// late, not below 0.02.
+    fn copying(&mut self, claim: &Said, copies: &Copies) -> f64 {
+        if copies.is_empty() {
+            return 1.0;
+        }
+        while self
+            .recent
+            .front()
+            .is_some_and(|(.., day)| claim.day - day > COPY_DAYS)
+        {
+            self.recent.pop_front();
+        }
+        let agreeing: BTreeSet<GroupId> = self
+            .recent
+            .iter()
+            .filter(|(group, meaning, _)| *group != claim.group && *meaning == claim.meaning)
+            .map(|(group, ..)| *group)
+            .collect();
+        let left = agreeing
+            .iter()
+            .filter_map(|earlier| copies.get(&(claim.group, *earlier)))
+            .fold(1.0, |left, p| left * (1.0 - COPIED * p));
+        self.recent
+            .push_back((claim.group, claim.meaning, claim.day));
+        left.max(COPIED_LEAST)
+    }
 }
 
 /// What may be said so often and no more: a group's word, an item of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Budget {
-    Group(usize),
-    Item(usize),
+    Group(GroupId),
+    Item(u64),
 }
 
 /// How much of a claim is new to a budget, and left in it.
@@ -142,7 +218,7 @@ fn refilled(last: Spoken, days: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn said(group: usize, meaning: usize, day: f64) -> Said {
+    fn said(group: GroupId, meaning: u64, day: f64) -> Said {
         Said {
             group,
             items: Vec::new(),
@@ -151,6 +227,14 @@ mod tests {
             unproven: false,
             base: 1.0,
         }
+    }
+
+    fn discounts(claims: &[Said]) -> Vec<Discount> {
+        let mut ledger = Ledger::default();
+        claims
+            .iter()
+            .map(|claim| ledger.hear(claim, &Copies::new()))
+            .collect()
     }
 
     #[test]
@@ -211,5 +295,19 @@ mod tests {
         let claims: Vec<Said> = (0..40).map(carried).collect();
         let total: f64 = discounts(&claims).iter().map(|d| d.repetition).sum();
         assert!(total < 1.01, "{total}");
+    }
+
+    #[test]
+    fn who_copies_adds_little_to_whom_it_copies_and_something_to_others() {
+        let copies = Copies::from([((1, 0), 0.9)]);
+        let mut ledger = Ledger::default();
+        ledger.hear(&said(0, 0, 0.0), &copies);
+        let after_it = ledger.hear(&said(1, 0, 0.5), &copies);
+        let against_it = ledger.hear(&said(1, 1, 0.6), &copies);
+        let another = ledger.hear(&said(2, 0, 0.7), &copies);
+        assert!(after_it.copying < 0.3);
+        assert_eq!((against_it.copying, another.copying), (1.0, 1.0));
+        let late = ledger.hear(&said(1, 0, 9.0), &copies);
+        assert_eq!(late.copying, 1.0);
     }
 }

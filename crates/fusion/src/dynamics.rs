@@ -21,18 +21,21 @@ pub struct Rates {
 impl Rates {
     /// The rates that were not learned.
     pub const DEFAULT: Self = Self {
-        a: 1.0 / 300.0,
-        b: 1.0 / 3000.0,
+        a: 1.0 / 1000.0,
+        b: 1.0 / 1000.0,
         g: 1.0 / 8.0,
     };
 }
 
 /// How clashes speed control up. A holder under attack is shaken much more than a
-/// contest is settled, so the two rates scale apart (docs/decisions).
+/// contest is settled, and seldom replaced at a stroke, so the three rates scale
+/// apart (docs/decisions).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ClashModel {
-    /// By how much clash intensity 1 raises the rates at which holders are shaken.
+    /// By how much clash intensity 1 raises the rate at which holders are shaken.
     pub shake: f64,
+    /// By how much it raises the rate at which they are replaced outright.
+    pub replace: f64,
     /// By how much it raises the rate at which contests are settled.
     pub settle: f64,
     /// The most that clash intensity reaches.
@@ -47,7 +50,8 @@ const CLASH_OVER: f64 = 1e-3;
 impl ClashModel {
     /// The values that were not learned.
     pub const DEFAULT: Self = Self {
-        shake: 300.0,
+        shake: 1000.0,
+        replace: 100.0,
         settle: 40.0,
         z_max: 2.0,
         tau: 1.0,
@@ -58,7 +62,7 @@ impl ClashModel {
     pub fn rates(self, rates: Rates, z: f64) -> Rates {
         Rates {
             a: rates.a * (1.0 + self.shake * z),
-            b: rates.b * (1.0 + self.shake * z),
+            b: rates.b * (1.0 + self.replace * z),
             g: rates.g * (1.0 + self.settle * z),
         }
     }
@@ -109,6 +113,35 @@ pub struct Dynamics {
     shares: Vec<f64>,
 }
 
+/// A stretch at even rates, ready to be passed by any number of distributions: all
+/// exponentials that it takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stretch {
+    rates: Rates,
+    days: f64,
+    /// a / (a + g): the share of time that is contested in the long run.
+    settled: f64,
+    /// What is left of a departure from `settled`.
+    fade: f64,
+    /// What is left of a holder.
+    keep: f64,
+}
+
+impl Stretch {
+    /// A stretch of so many days.
+    #[must_use]
+    pub fn new(rates: Rates, days: f64) -> Self {
+        let Rates { a, b, g } = rates;
+        Self {
+            rates,
+            days,
+            settled: a / (a + g),
+            fade: libm::exp(-(a + g) * days),
+            keep: libm::exp(-(a + b) * days),
+        }
+    }
+}
+
 impl Dynamics {
     /// The chain for a place's outcomes, with their entry shares π.
     #[must_use]
@@ -117,56 +150,43 @@ impl Dynamics {
         Self { outcomes, shares }
     }
 
-    /// The distribution `days` later, at even rates:
+    /// Passes a stretch:
     /// `C' = c∞ + (p_C − c∞) e^(−s·days)`, `p_i' = π_i (1 − C') + (p_i − π_i h) e^(−(a+b)·days)`
     /// with `s = a + g`, `c∞ = a / s`, `h = 1 − p_C`.
-    #[must_use]
-    pub fn forward(&self, p: &[f64], rates: Rates, days: f64) -> Vec<f64> {
-        let Rates { a, b, g } = rates;
+    pub fn forward(&self, p: &mut [f64], stretch: &Stretch) {
         let c = self.outcomes.contested();
-        let settled = a / (a + g);
-        let contested = settled + (p[c] - settled) * libm::exp(-(a + g) * days);
-        let keep = libm::exp(-(a + b) * days);
+        let contested = stretch.settled + (p[c] - stretch.settled) * stretch.fade;
         let held = 1.0 - p[c];
-        let mut next: Vec<f64> = p
-            .iter()
-            .zip(&self.shares)
-            .map(|(p_i, pi)| (pi * (1.0 - contested) + (p_i - pi * held) * keep).max(0.0))
-            .collect();
-        next[c] = contested;
-        next
+        for (p_i, pi) in p.iter_mut().zip(&self.shares) {
+            *p_i = (pi * (1.0 - contested) + (*p_i - pi * held) * stretch.keep).max(0.0);
+        }
+        p[c] = contested;
     }
 
-    /// The backward message `days` earlier: for each outcome then, the
-    /// expectation of `v` now.
-    #[must_use]
-    pub fn backward(&self, v: &[f64], rates: Rates, days: f64) -> Vec<f64> {
-        let Rates { a, b, g } = rates;
+    /// Carries a backward message to before a stretch: for each outcome then, the
+    /// expectation of `v` after it.
+    pub fn backward(&self, v: &mut [f64], stretch: &Stretch) {
         let c = self.outcomes.contested();
-        let settled = a / (a + g);
-        let fade = libm::exp(-(a + g) * days);
-        let from_holder = settled * (1.0 - fade);
-        let from_contested = settled + (1.0 - settled) * fade;
-        let keep = libm::exp(-(a + b) * days);
-        let mean: f64 = self.shares.iter().zip(v).map(|(pi, v_i)| pi * v_i).sum();
-        let mut earlier: Vec<f64> = v
-            .iter()
-            .map(|v_i| mean * (1.0 - from_holder) + (v_i - mean) * keep + from_holder * v[c])
-            .collect();
-        earlier[c] = mean * (1.0 - from_contested) + from_contested * v[c];
-        earlier
+        let from_holder = stretch.settled * (1.0 - stretch.fade);
+        let from_contested = stretch.settled + (1.0 - stretch.settled) * stretch.fade;
+        let mean: f64 = self.shares.iter().zip(&*v).map(|(pi, v_i)| pi * v_i).sum();
+        let v_c = v[c];
+        for v_i in v.iter_mut() {
+            *v_i = mean * (1.0 - from_holder) + (*v_i - mean) * stretch.keep + from_holder * v_c;
+        }
+        v[c] = mean * (1.0 - from_contested) + from_contested * v_c;
     }
 
-    /// The chance that an outcome lasts `days` without a break.
+    /// The chance that an outcome lasts a stretch without a break.
     #[must_use]
-    pub fn stays(&self, outcome: usize, rates: Rates, days: f64) -> f64 {
-        let Rates { a, b, g } = rates;
+    pub fn stays(&self, outcome: usize, stretch: &Stretch) -> f64 {
+        let Rates { a, b, g } = stretch.rates;
         let rate = if outcome == self.outcomes.contested() {
             g
         } else {
             a + b * (1.0 - self.shares[outcome])
         };
-        libm::exp(-rate * days)
+        libm::exp(-rate * stretch.days)
     }
 }
 
@@ -180,6 +200,19 @@ mod tests {
         let mut dynamics = Dynamics::new(Outcomes::new(2));
         dynamics.shares = vec![0.5, 0.5, 0.0, 0.0, 0.0, 0.0];
         dynamics
+    }
+
+    /// The rates of the reference vectors.
+    const REFERENCE: Rates = Rates {
+        a: 1.0 / 300.0,
+        b: 1.0 / 3000.0,
+        g: 1.0 / 8.0,
+    };
+
+    fn after(dynamics: &Dynamics, p: &[f64], rates: Rates, days: f64) -> Vec<f64> {
+        let mut p = p.to_vec();
+        dynamics.forward(&mut p, &Stretch::new(rates, days));
+        p
     }
 
     fn assert_near(got: &[f64], want: [f64; 3]) {
@@ -201,16 +234,16 @@ mod tests {
             0.447_043_050_493_063_53,
             0.025_974_025_974_025_976,
         ];
-        assert_near(&reference().forward(&p, Rates::DEFAULT, 5.0), soon);
-        assert_near(&reference().forward(&p, Rates::DEFAULT, 500.0), late);
+        assert_near(&after(&reference(), &p, REFERENCE, 5.0), soon);
+        assert_near(&after(&reference(), &p, REFERENCE, 500.0), late);
     }
 
     #[test]
     fn silence_leads_to_uncertainty_never_to_another_holder() {
         let dynamics = Dynamics::new(Outcomes::new(2));
         let mut p = vec![0.9, 0.02, 0.05, 0.01, 0.01, 0.01];
-        for _ in 0..100 {
-            p = dynamics.forward(&p, Rates::DEFAULT, 30.0);
+        for _ in 0..200 {
+            p = after(&dynamics, &p, Rates::DEFAULT, 30.0);
             assert!(p[0] >= p[1]);
         }
         assert!((p[0] - p[1]).abs() < 0.01);
@@ -236,10 +269,12 @@ mod tests {
             let dynamics = Dynamics::new(Outcomes::new(2));
             let mut p = raw;
             crate::outcomes::normalise(&mut p);
-            let later: f64 = dynamics.forward(&p, Rates::DEFAULT, lambda).iter().zip(&v).map(|(a, b)| a * b).sum();
-            let before: f64 = dynamics.backward(&v, Rates::DEFAULT, lambda).iter().zip(&p).map(|(a, b)| a * b).sum();
-            prop_assert!((later - before).abs() < 1e-9);
-            prop_assert!((dynamics.forward(&p, Rates::DEFAULT, lambda).iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            let next = after(&dynamics, &p, Rates::DEFAULT, lambda);
+            let mut earlier = v.clone();
+            dynamics.backward(&mut earlier, &Stretch::new(Rates::DEFAULT, lambda));
+            let expected = |p: &[f64], v: &[f64]| p.iter().zip(v).map(|(a, b)| a * b).sum::<f64>();
+            prop_assert!((expected(&next, &v) - expected(&p, &earlier)).abs() < 1e-9);
+            prop_assert!((next.iter().sum::<f64>() - 1.0).abs() < 1e-9);
         }
 
         #[test]
@@ -250,8 +285,8 @@ mod tests {
             let dynamics = Dynamics::new(Outcomes::new(2));
             let mut p = raw;
             crate::outcomes::normalise(&mut p);
-            let twice = dynamics.forward(&dynamics.forward(&p, Rates::DEFAULT, x), Rates::DEFAULT, y);
-            let once = dynamics.forward(&p, Rates::DEFAULT, x + y);
+            let twice = after(&dynamics, &after(&dynamics, &p, Rates::DEFAULT, x), Rates::DEFAULT, y);
+            let once = after(&dynamics, &p, Rates::DEFAULT, x + y);
             for (t, o) in twice.iter().zip(&once) {
                 prop_assert!((t - o).abs() < 1e-9);
             }

@@ -1,133 +1,89 @@
 //! The fold of claims into a belief, slot by slot.
 //!
 //! Beside the belief α the filter carries, for each independence group, the belief
-//! as it stands without that group, all other weights held. Both pass gaps and
+//! as it stands without that group, all other weights held. All pass gaps and
 //! evidence alike, so that a group's weight can be told at any later time without
-//! going back to the evidence.
+//! going back to the evidence. A group whose absence makes no difference any more
+//! is dropped, so that the filter stays small.
 
 use std::collections::BTreeMap;
 
-use crate::dynamics::{ClashModel, Dynamics, Rates};
+use crate::dynamics::{ClashModel, Dynamics, Rates, Stretch};
 use crate::outcomes::{Outcomes, leader, normalise};
+use crate::standing::{StandingClaim, next_grid_hour};
 use crate::stay::Ladder;
 
 /// The share of a slot's evidence that is taken to be no evidence at all, so that
 /// no slot can rule anything out.
 const EPSILON: f64 = 0.02;
+/// A checkpoint is due at the first step of every so many hours since the epoch.
+pub const CELL_HOURS: i64 = 64;
+/// At checkpoints beliefs are rounded to this grain, so that folds which have
+/// forgotten their difference are equal again, bit for bit.
+const GRAIN: f64 = (1_u64 << 40) as f64;
+/// A group that makes no more difference than this to any outcome is dropped.
+const NO_DIFFERENCE: f64 = 1e-7;
+/// For so many groups, those that make most difference, the belief without them is kept.
+const MOST_GROUPS: usize = 128;
+
+/// Names an independence group within a place; fixed for ever, so that sums over
+/// groups have an order of their own.
+pub type GroupId = u64;
 
 /// What was said of one slot.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Step {
-    /// The slot, in hours from any fixed epoch.
+    /// The slot, in hours from the epoch.
     pub hour: i64,
-    /// For each group that spoke: Σ w ln L(outcome), in the order of groups.
-    pub evidence: BTreeMap<usize, Vec<f64>>,
+    /// For each group that spoke: Σ w ln L(outcome).
+    pub evidence: BTreeMap<GroupId, Vec<f64>>,
     /// Total weight of the reports of fighting.
     pub clash: f64,
+    /// Claims that stand from here on, or, `None`, stand no more.
+    pub standing: BTreeMap<GroupId, Option<StandingClaim>>,
 }
 
 /// A place's belief, standing at an hour.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Filter {
-    dynamics: Dynamics,
-    outcomes: Outcomes,
-    clash_model: ClashModel,
-    /// Where it stands; `None` before the first step.
-    hour: Option<i64>,
-    alpha: Vec<f64>,
-    clash: f64,
-    without: BTreeMap<usize, Vec<f64>>,
-    ladders: Vec<Ladder>,
-    led: Vec<usize>,
-}
-
-/// A filter's state, to be kept and resumed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct FilterState {
     /// Where it stands; `None` before the first step.
     pub hour: Option<i64>,
+    /// The hour of the last step; grid hours of silence are none.
+    pub stepped: Option<i64>,
     /// The belief.
     pub alpha: Vec<f64>,
     /// Clash intensity.
     pub clash: f64,
-    /// The belief without each group.
-    pub without: BTreeMap<usize, Vec<f64>>,
+    /// The belief without each group that still makes a difference.
+    pub without: BTreeMap<GroupId, Vec<f64>>,
+    /// Claims that stand while their sources are silent.
+    pub standing: BTreeMap<GroupId, StandingClaim>,
     /// Since when, outcome by outcome.
     pub ladders: Vec<Ladder>,
     /// The last two different sides that led, the later last.
     pub led: Vec<usize>,
 }
 
-impl Filter {
+impl FilterState {
     /// Before any evidence.
     #[must_use]
     pub fn new(outcomes: Outcomes) -> Self {
-        Self::resume(
-            outcomes,
-            Standing {
-                hour: None,
-                alpha: outcomes.prior(),
-                clash: 0.0,
-                without: BTreeMap::new(),
-                ladders: vec![Ladder::default(); outcomes.count()],
-                led: Vec::new(),
-            },
-        )
-    }
-
-    /// From where another filter stood.
-    #[must_use]
-    pub fn resume(outcomes: Outcomes, standing: Standing) -> Self {
-        let Standing {
-            hour,
-            alpha,
-            clash,
-            without,
-            ladders,
-            led,
-        } = standing;
         Self {
-            dynamics: Dynamics::new(outcomes),
-            outcomes,
-            clash_model: ClashModel::DEFAULT,
-            hour,
-            alpha,
-            clash,
-            without,
-            ladders,
-            led,
+            hour: None,
+            stepped: None,
+            alpha: outcomes.prior(),
+            clash: 0.0,
+            without: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            ladders: vec![Ladder::default(); outcomes.count()],
+            led: Vec::new(),
         }
     }
 
-    /// Where it stands, to be kept.
+    /// The belief without a group; the belief itself for one that makes no difference.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing {
-            hour: self.hour,
-            alpha: self.alpha.clone(),
-            clash: self.clash,
-            without: self.without.clone(),
-            ladders: self.ladders.clone(),
-            led: self.led.clone(),
-        }
-    }
-
-    /// The belief.
-    #[must_use]
-    pub fn alpha(&self) -> &[f64] {
-        &self.alpha
-    }
-
-    /// The belief without a group; the belief itself for a group that never spoke.
-    #[must_use]
-    pub fn without(&self, group: usize) -> &[f64] {
+    pub fn without(&self, group: GroupId) -> &[f64] {
         self.without.get(&group).unwrap_or(&self.alpha)
-    }
-
-    /// Since when each outcome has been so.
-    #[must_use]
-    pub fn ladders(&self) -> &[Ladder] {
-        &self.ladders
     }
 
     /// The last side that led before a leading outcome.
@@ -135,109 +91,294 @@ impl Filter {
     pub fn led_before(&self, leading: usize) -> Option<usize> {
         self.led.iter().rev().copied().find(|side| *side != leading)
     }
+}
 
-    /// Passes a gap to an hour, or part of one, not before where it stands.
-    #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-    pub fn pass_to(&mut self, hour: f64) {
-        let Some(from) = self.hour else { return };
-        let days = (hour - from as f64).max(0.0) / 24.0;
-        if days == 0.0 {
-            return;
+/// The rules by which beliefs of one place move.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    dynamics: Dynamics,
+    outcomes: Outcomes,
+    clash_model: ClashModel,
+}
+
+impl Filter {
+    /// The filter for a place's outcomes.
+    #[must_use]
+    pub fn new(outcomes: Outcomes) -> Self {
+        Self {
+            dynamics: Dynamics::new(outcomes),
+            outcomes,
+            clash_model: ClashModel::DEFAULT,
         }
-        let stretches: Vec<_> = self.clash_model.stretches(self.clash, days).collect();
-        for (length, z) in stretches {
-            self.pass_stretch(self.clash_model.rates(Rates::DEFAULT, z), length);
-        }
-        self.clash = self.clash_model.decayed(self.clash, days);
     }
 
-    fn pass_stretch(&mut self, rates: Rates, days: f64) {
-        let next = self.dynamics.forward(&self.alpha, rates, days);
-        for (outcome, ladder) in self.ladders.iter_mut().enumerate() {
+    /// Passes the time to an hour, or part of one, not before where the belief
+    /// stands. Silence counts up to `known_until`: beyond it nobody knows who keeps silent.
+    #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+    pub fn pass_to(&self, state: &mut FilterState, hour: f64, known_until: f64) {
+        let Some(mut from) = state.hour.map(|h| h as f64) else {
+            return;
+        };
+        while let Some(grid) = next_silence(&state.standing, from) {
+            let at = grid as f64;
+            if at > hour || at > known_until {
+                break;
+            }
+            self.pass_gap(state, (at - from) / 24.0);
+            let evidence = silence(&state.standing, grid);
+            self.weigh(state, grid, &evidence);
+            state.standing.retain(|_, claim| claim.is_in_force(grid));
+            (state.hour, from) = (Some(grid), at);
+        }
+        self.pass_gap(state, (hour - from) / 24.0);
+    }
+
+    fn pass_gap(&self, state: &mut FilterState, days: f64) {
+        if days <= 0.0 {
+            return;
+        }
+        for (length, z) in self.clash_model.stretches(state.clash, days) {
+            let rates = self.clash_model.rates(Rates::DEFAULT, z);
+            self.pass_stretch(state, &Stretch::new(rates, length));
+        }
+        state.clash = self.clash_model.decayed(state.clash, days);
+    }
+
+    fn pass_stretch(&self, state: &mut FilterState, stretch: &Stretch) {
+        let mut next = state.alpha.clone();
+        self.dynamics.forward(&mut next, stretch);
+        for (outcome, ladder) in state.ladders.iter_mut().enumerate() {
             let kept = if next[outcome] > 0.0 {
-                self.alpha[outcome] * self.dynamics.stays(outcome, rates, days) / next[outcome]
+                state.alpha[outcome] * self.dynamics.stays(outcome, stretch) / next[outcome]
             } else {
                 1.0
             };
             ladder.shrink(kept.min(1.0));
         }
-        self.alpha = next;
-        for without in self.without.values_mut() {
-            *without = self.dynamics.forward(without, rates, days);
+        state.alpha = next;
+        for without in state.without.values_mut() {
+            self.dynamics.forward(without, stretch);
         }
     }
 
-    /// Takes the evidence of a slot in, not before where it stands.
+    /// Takes the evidence of a slot in, not before where the belief stands.
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-    pub fn take(&mut self, step: &Step) {
-        self.pass_to(step.hour as f64);
-        self.hour = Some(step.hour);
-        for group in step.evidence.keys() {
-            self.without
-                .entry(*group)
-                .or_insert_with(|| self.alpha.clone());
+    pub fn take(&self, state: &mut FilterState, step: &Step) {
+        self.approach(state, step.hour);
+        self.take_here(state, step);
+    }
+
+    /// Passes the time to the slot of a step, and rounds what stands there if it is
+    /// the first of its cell. What stands then is a checkpoint.
+    #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+    pub fn approach(&self, state: &mut FilterState, hour: i64) {
+        self.pass_to(state, hour as f64, hour as f64);
+        let cell = |hour: i64| hour.div_euclid(CELL_HOURS);
+        if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
+            drop_idle(state);
+            round(&mut state.alpha);
+            state.without.values_mut().for_each(|p| round(p));
         }
-        let all = factors(self.outcomes, &step.evidence, None);
-        for (group, without) in &mut self.without {
-            if step.evidence.contains_key(group) {
-                let others = factors(self.outcomes, &step.evidence, Some(*group));
-                multiply(without, &others);
+        state.hour = Some(hour);
+    }
+
+    /// Takes the evidence of the slot in that the belief stands at.
+    pub fn take_here(&self, state: &mut FilterState, step: &Step) {
+        state.stepped = Some(step.hour);
+        self.weigh(state, step.hour, &step.evidence);
+        if state.without.len() > MOST_GROUPS {
+            keep_most(state);
+        }
+        state.clash = self.clash_model.raised(state.clash, step.clash);
+        replace_standing(&mut state.standing, step);
+    }
+
+    fn weigh(&self, state: &mut FilterState, hour: i64, evidence: &BTreeMap<GroupId, Vec<f64>>) {
+        for group in evidence.keys() {
+            if !state.without.contains_key(group) {
+                state.without.insert(*group, state.alpha.clone());
+            }
+        }
+        let total = total(self.outcomes, evidence);
+        let all = factors(total.clone());
+        for (group, without) in &mut state.without {
+            if let own @ Some(_) = evidence.get(group) {
+                multiply(without, &factors(total_without(&total, own)));
             } else {
                 multiply(without, &all);
             }
         }
-        multiply(&mut self.alpha, &all);
-        self.clash = self.clash_model.raised(self.clash, step.clash);
-        for ladder in &mut self.ladders {
-            ladder.stand(step.hour);
+        multiply(&mut state.alpha, &all);
+        for ladder in &mut state.ladders {
+            ladder.stand(hour);
         }
-        self.note_leader();
+        self.note_leader(state);
     }
 
-    fn note_leader(&mut self) {
-        let Some(side) = leader(&self.alpha).filter(|o| self.outcomes.is_side(*o)) else {
+    fn note_leader(&self, state: &mut FilterState) {
+        let Some(side) = leader(&state.alpha).filter(|o| self.outcomes.is_side(*o)) else {
             return;
         };
-        if self.led.last() != Some(&side) {
-            self.led.push(side);
-            if self.led.len() > 2 {
-                self.led.remove(0);
+        if state.led.last() != Some(&side) {
+            state.led.push(side);
+            if state.led.len() > 2 {
+                state.led.remove(0);
             }
         }
     }
 
-    /// What later steps say of an hour (or part of one) between where the filter
-    /// stands and the first of them: a likelihood for each outcome, with all
-    /// groups (`None`) or without one.
+    /// What is said after an hour, or part of one, where a belief stands, with the
+    /// silence up to `known_until`: for looking back upon.
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-    pub fn hindsight(&self, hour: f64, later: &[Step], without: Option<usize>) -> Vec<f64> {
-        // The clash intensity at the start of each gap, forward.
-        let mut z = self.clash;
-        let mut at = self.hour.map_or(hour, |h| h as f64);
-        z = self.clash_model.decayed(z, (hour - at).max(0.0) / 24.0);
-        at = hour;
-        let mut gaps = Vec::with_capacity(later.len());
-        for step in later {
-            let days = (step.hour as f64 - at).max(0.0) / 24.0;
-            gaps.push((z, days));
-            z = self
-                .clash_model
-                .raised(self.clash_model.decayed(z, days), step.clash);
-            at = step.hour as f64;
+    pub fn beats<'a>(
+        &self,
+        state: &FilterState,
+        from: f64,
+        later: &'a [Step],
+        known_until: f64,
+    ) -> Vec<Beat<'a>> {
+        let mut standing = state.standing.clone();
+        let stands = state.hour.map_or(from, |h| h as f64);
+        let mut z = self
+            .clash_model
+            .decayed(state.clash, (from - stands).max(0.0) / 24.0);
+        let mut at = from;
+        let mut beats = Vec::new();
+        let mut steps = later.iter().peekable();
+        loop {
+            let step_at = steps.peek().map(|step| step.hour as f64);
+            let silent_until = step_at.unwrap_or(known_until).min(known_until);
+            let grid = next_silence(&standing, at).filter(|grid| *grid as f64 <= silent_until);
+            let (hour, evidence, clash) = if let Some(grid) = grid {
+                let evidence = silence(&standing, grid);
+                standing.retain(|_, claim| claim.is_in_force(grid));
+                (grid, Evidence::Silence(evidence), 0.0)
+            } else if let Some(step) = steps.next() {
+                replace_standing(&mut standing, step);
+                (step.hour, Evidence::Said(&step.evidence), step.clash)
+            } else {
+                return beats;
+            };
+            let days = (hour as f64 - at).max(0.0) / 24.0;
+            beats.push(Beat {
+                hour,
+                gap: (z, days),
+                evidence,
+            });
+            z = self.clash_model.decayed(z, days);
+            z = self.clash_model.raised(z, clash);
+            at = hour as f64;
         }
+    }
+
+    /// Carries what later beats say back over one of them: `message` is a likelihood
+    /// for each outcome after it, and then for each outcome at the end of the one before.
+    /// With all groups (`None`) or without one.
+    pub fn look_back(&self, message: &mut [f64], beat: &Beat<'_>, without: Option<GroupId>) {
+        let evidence = match &beat.evidence {
+            Evidence::Silence(evidence) => evidence,
+            Evidence::Said(evidence) => *evidence,
+        };
+        let total = total(self.outcomes, evidence);
+        let own = without.and_then(|group| evidence.get(&group));
+        let factors = factors(total_without(&total, own));
+        message.iter_mut().zip(&factors).for_each(|(m, e)| *m *= e);
+        normalise(message);
+        let (z, days) = beat.gap;
+        let stretches: Vec<_> = self.clash_model.stretches(z, days).collect();
+        for (length, z) in stretches.into_iter().rev() {
+            let rates = self.clash_model.rates(Rates::DEFAULT, z);
+            self.dynamics
+                .backward(message, &Stretch::new(rates, length));
+        }
+    }
+
+    /// What all of the beats say of the time before them: a likelihood for each outcome.
+    #[must_use]
+    pub fn hindsight(&self, beats: &[Beat<'_>], without: Option<GroupId>) -> Vec<f64> {
         let mut message = vec![1.0; self.outcomes.count()];
-        for (step, (z, days)) in later.iter().zip(gaps).rev() {
-            let evidence = factors(self.outcomes, &step.evidence, without);
-            message.iter_mut().zip(&evidence).for_each(|(m, e)| *m *= e);
-            normalise(&mut message);
-            let stretches: Vec<_> = self.clash_model.stretches(z, days).collect();
-            for (length, z) in stretches.into_iter().rev() {
-                let rates = self.clash_model.rates(Rates::DEFAULT, z);
-                message = self.dynamics.backward(&message, rates, length);
-            }
+        for beat in beats.iter().rev() {
+            self.look_back(&mut message, beat, without);
         }
         message
+    }
+}
+
+/// Something said, or kept silent about, as one looks back upon it.
+#[derive(Debug)]
+pub struct Beat<'a> {
+    /// When, in hours from the epoch.
+    pub hour: i64,
+    /// Clash intensity and length, in days, of the gap before it.
+    gap: (f64, f64),
+    evidence: Evidence<'a>,
+}
+
+#[derive(Debug)]
+enum Evidence<'a> {
+    Said(&'a BTreeMap<GroupId, Vec<f64>>),
+    Silence(BTreeMap<GroupId, Vec<f64>>),
+}
+
+/// The next grid hour after an hour (or part of one) at which a silence says something.
+#[allow(clippy::cast_possible_truncation)] // hours within 10,000 years
+fn next_silence(standing: &BTreeMap<GroupId, StandingClaim>, hour: f64) -> Option<i64> {
+    let after = libm::floor(hour) as i64;
+    // A claim of the future is not yet silent.
+    let from = standing
+        .values()
+        .map(|claim| claim.since.max(after))
+        .min()?;
+    let grid = next_grid_hour(from);
+    let speaks = standing.values().any(|claim| claim.is_in_force(grid));
+    speaks.then_some(grid)
+}
+
+fn silence(standing: &BTreeMap<GroupId, StandingClaim>, grid: i64) -> BTreeMap<GroupId, Vec<f64>> {
+    standing
+        .iter()
+        .map(|(group, claim)| (*group, claim.force(grid), claim))
+        .filter(|(_, force, _)| *force > 0.0)
+        .map(|(group, force, claim)| (group, claim.doubts.iter().map(|d| d * force).collect()))
+        .collect()
+}
+
+fn replace_standing(standing: &mut BTreeMap<GroupId, StandingClaim>, step: &Step) {
+    for (group, claim) in &step.standing {
+        match claim {
+            Some(claim) => standing.insert(*group, claim.clone()),
+            None => standing.remove(group),
+        };
+    }
+}
+
+fn round(belief: &mut [f64]) {
+    // `round` is exact on every target.
+    belief
+        .iter_mut()
+        .for_each(|p| *p = (*p * GRAIN).round() / GRAIN);
+    normalise(belief);
+}
+
+fn difference(alpha: &[f64], without: &[f64]) -> f64 {
+    let each = alpha.iter().zip(without).map(|(a, w)| (a - w).abs());
+    each.fold(0.0, f64::max)
+}
+
+/// Drops the groups that make no difference any more.
+fn drop_idle(state: &mut FilterState) {
+    let FilterState { alpha, without, .. } = state;
+    without.retain(|_, p| difference(alpha, p) > NO_DIFFERENCE);
+}
+
+/// Keeps the groups that make most difference.
+fn keep_most(state: &mut FilterState) {
+    let of = |(group, p): (&GroupId, &Vec<f64>)| (difference(&state.alpha, p), *group);
+    let mut ranked: Vec<(f64, GroupId)> = state.without.iter().map(of).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (_, group) in ranked.drain(MOST_GROUPS..) {
+        state.without.remove(&group);
     }
 }
 
@@ -250,126 +391,36 @@ pub fn multiply(belief: &mut [f64], likelihoods: &[f64]) {
     normalise(belief);
 }
 
-/// The floored likelihoods of a slot, largest about 1, in the order of groups,
-/// without one of them if asked.
-fn factors(
-    outcomes: Outcomes,
-    evidence: &BTreeMap<usize, Vec<f64>>,
-    except: Option<usize>,
-) -> Vec<f64> {
+/// Σ ln L(outcome) over all groups, in their order.
+fn total(outcomes: Outcomes, evidence: &BTreeMap<GroupId, Vec<f64>>) -> Vec<f64> {
     let mut sum = vec![0.0; outcomes.count()];
-    for (_, log_likelihoods) in evidence.iter().filter(|(group, _)| Some(**group) != except) {
+    for log_likelihoods in evidence.values() {
         sum.iter_mut()
             .zip(log_likelihoods)
             .for_each(|(s, l)| *s += l);
     }
-    let most = sum.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let raw: Vec<f64> = sum.iter().map(|s| libm::exp(s - most)).collect();
+    sum
+}
+
+/// The same without a group.
+fn total_without(total: &[f64], own: Option<&Vec<f64>>) -> Vec<f64> {
+    own.map_or_else(
+        || total.to_vec(),
+        |own| total.iter().zip(own).map(|(t, o)| t - o).collect(),
+    )
+}
+
+/// The floored likelihoods of a slot, largest about 1.
+fn factors(mut total: Vec<f64>) -> Vec<f64> {
+    let most = total.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    total.iter_mut().for_each(|s| *s = libm::exp(*s - most));
     #[allow(clippy::cast_precision_loss)] // K is small
-    let mean = raw.iter().sum::<f64>() / raw.len() as f64;
-    raw.iter()
-        .map(|r| (1.0 - EPSILON) * r + EPSILON * mean)
-        .collect()
+    let mean = total.iter().sum::<f64>() / total.len() as f64;
+    total
+        .iter_mut()
+        .for_each(|r| *r = (1.0 - EPSILON) * *r + EPSILON * mean);
+    total
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tables::{Role, log_likelihoods};
-
-    const TWO: Outcomes = Outcomes::new(2);
-
-    fn step(hour: i64, said: &[(usize, Role, usize)]) -> Step {
-        let mut step = Step {
-            hour,
-            ..Step::default()
-        };
-        for (group, role, label) in said {
-            let mut fits = vec![0.0; TWO.count()];
-            fits[*label] = 1.0;
-            step.evidence
-                .insert(*group, log_likelihoods(TWO, *role, &fits));
-        }
-        step
-    }
-
-    fn folded(steps: &[Step]) -> Filter {
-        let mut filter = Filter::new(TWO);
-        steps.iter().for_each(|s| filter.take(s));
-        filter
-    }
-
-    #[test]
-    fn going_on_from_a_standing_is_going_on() {
-        let steps = [
-            step(0, &[(0, Role::Independent(0.8), 0)]),
-            step(50, &[(1, Role::OrganOf(1), 1)]),
-        ];
-        let half = folded(&steps[..1]);
-        let mut resumed = Filter::resume(TWO, half.standing());
-        resumed.take(&steps[1]);
-        assert_eq!(resumed, folded(&steps));
-    }
-
-    #[test]
-    fn without_a_group_equals_never_having_heard_it() {
-        let both = step(
-            10,
-            &[
-                (0, Role::Independent(0.9), 0),
-                (1, Role::Independent(0.7), 1),
-            ],
-        );
-        let later = step(60, &[(0, Role::Independent(0.9), 0)]);
-        let with = folded(&[step(0, &[(1, Role::OrganOf(1), 1)]), both, later.clone()]);
-        let only = [step(10, &[(0, Role::Independent(0.9), 0)]), later];
-        let mut never = Filter::new(TWO);
-        never.hour = Some(0);
-        only.iter().for_each(|s| never.take(s));
-        for (a, b) in with.without(1).iter().zip(never.alpha()) {
-            assert!((a - b).abs() < 1e-12);
-        }
-    }
-
-    #[test]
-    fn hindsight_agrees_with_the_forward_fold() {
-        // The evidence of the whole is the same from either end.
-        let steps = [
-            step(0, &[(0, Role::Independent(0.8), 0)]),
-            step(100, &[(1, Role::Independent(0.9), 1)]),
-            step(130, &[(2, Role::Sympathetic(0), 2)]),
-        ];
-        let mut at_fifty = folded(&steps[..1]);
-        let hindsight = at_fifty.hindsight(50.0, &steps[1..], None);
-        at_fifty.pass_to(50.0);
-        let mut smoothed = at_fifty.alpha().to_vec();
-        multiply(&mut smoothed, &hindsight);
-        assert!(smoothed[1] > at_fifty.alpha()[1]);
-        assert!((smoothed.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn no_slot_rules_anything_out() {
-        let many: Vec<_> = (0..50).map(|g| (g, Role::Independent(0.95), 0)).collect();
-        let filter = folded(&[step(0, &many)]);
-        assert!(
-            filter.alpha().iter().all(|p| *p > 1e-6 && *p < 1.0),
-            "{:?}",
-            filter.alpha()
-        );
-    }
-
-    #[test]
-    fn the_side_that_led_before_is_remembered_through_a_contest() {
-        let organ = |hour, label| step(hour, &[(0, Role::Independent(0.95), label)]);
-        let mut filter = folded(&[organ(0, 0), organ(24, 0)]);
-        filter.take(&organ(48, 2));
-        filter.take(&organ(49, 2));
-        assert_eq!(leader(filter.alpha()), Some(2));
-        assert_eq!(filter.led_before(2), Some(0));
-        for hour in 60..64 {
-            filter.take(&organ(hour * 24, 1));
-        }
-        assert_eq!(filter.led_before(1), Some(0));
-    }
-}
+mod tests;

@@ -3,7 +3,8 @@
 //! A place is in one of K outcomes: its sides, then contested, mixed, vacated and
 //! other ([`outcomes`]). Control changes in continuous time ([`dynamics`]). A
 //! claim is a soft set of outcomes, seen through what its source says when each
-//! outcome is so ([`tables`]). Repeats and crowds weigh less ([`dependence`]). A
+//! outcome is so ([`tables`]); one that reports only changes goes on saying it by its
+//! silence ([`standing`]). Repeats and crowds weigh less ([`dependence`]). A
 //! [`filter`] folds the claims, slot by slot, and carries beside the answer what
 //! the answer would be without each group.
 //!
@@ -15,5 +16,6 @@ pub mod dispute;
 pub mod dynamics;
 pub mod filter;
 pub mod outcomes;
+pub mod standing;
 pub mod stay;
 pub mod tables;

@@ -7,7 +7,7 @@
 //! bears on the past only through the present.
 
 /// Rungs beyond this number are thinned.
-const MAX_RUNGS: usize = 96;
+const MAX_RUNGS: usize = 32;
 
 /// The ladder of one outcome: hours from any fixed epoch, ascending, with chances,
 /// ascending.

@@ -1,0 +1,182 @@
+use super::*;
+use crate::tables::{Cells, Role, Table};
+
+const TWO: Outcomes = Outcomes::new(2);
+
+fn independent(right: f64) -> Table {
+    Table {
+        role: Role::Independent,
+        cells: Cells::independent(right),
+    }
+}
+
+fn organ_of(side: usize) -> Table {
+    Table {
+        role: Role::OrganOf(side),
+        cells: Cells::ORGAN,
+    }
+}
+
+fn only(label: usize) -> Vec<f64> {
+    let mut fits = vec![0.0; TWO.count()];
+    fits[label] = 1.0;
+    fits
+}
+
+fn step(hour: i64, said: &[(GroupId, Table, usize)]) -> Step {
+    let mut step = Step {
+        hour,
+        ..Step::default()
+    };
+    for (group, table, label) in said {
+        let evidence = table.log_likelihoods(TWO, &only(*label));
+        step.evidence.insert(*group, evidence);
+    }
+    step
+}
+
+/// A tracker's word that a side holds the place, from then on.
+fn tracked(hour: i64, group: GroupId, label: usize) -> Step {
+    let mut step = step(hour, &[(group, independent(0.9), label)]);
+    let doubts = only(label).iter().map(|fits| -0.3 * (1.0 - fits)).collect();
+    let claim = StandingClaim {
+        since: hour,
+        doubts,
+    };
+    step.standing.insert(group, Some(claim));
+    step
+}
+
+fn folded(steps: &[Step]) -> FilterState {
+    let mut state = FilterState::new(TWO);
+    steps
+        .iter()
+        .for_each(|s| Filter::new(TWO).take(&mut state, s));
+    state
+}
+
+fn at(state: &FilterState, hour: f64, known_until: f64) -> FilterState {
+    let mut state = state.clone();
+    Filter::new(TWO).pass_to(&mut state, hour, known_until);
+    state
+}
+
+#[test]
+fn without_a_group_equals_never_having_heard_it() {
+    let both = step(10, &[(0, independent(0.9), 0), (1, independent(0.7), 1)]);
+    let later = step(60, &[(0, independent(0.9), 0)]);
+    let with = folded(&[step(0, &[(1, organ_of(1), 1)]), both, later.clone()]);
+    let only = [step(0, &[]), step(10, &[(0, independent(0.9), 0)]), later];
+    let never = folded(&only);
+    for (a, b) in with.without(1).iter().zip(&never.alpha) {
+        assert!((a - b).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn hindsight_agrees_with_the_forward_fold() {
+    // The evidence of the whole is the same from either end: Σ_x α(x) β(x) is what
+    // the forward fold normalises by, wherever it is cut.
+    let steps = [
+        tracked(0, 0, 0),
+        step(100, &[(1, independent(0.9), 1)]),
+        tracked(130, 2, 2),
+    ];
+    let filter = Filter::new(TWO);
+    let then = folded(&steps[..1]);
+    let beats = filter.beats(&then, 50.0, &steps[1..], 300.0);
+    let hours: Vec<i64> = beats.iter().map(|b| b.hour).collect();
+    assert_eq!(hours[..3], [72, 96, 100]);
+    assert_eq!(hours[hours.len() - 1], 288);
+    let mut smoothed = at(&then, 50.0, 300.0).alpha;
+    multiply(&mut smoothed, &filter.hindsight(&beats, None));
+    assert!((smoothed.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    // Looking back from the end to the end is the forward fold itself.
+    let end = folded(&steps);
+    assert!(filter.beats(&end, 130.0, &[], 130.0).is_empty());
+}
+
+#[test]
+fn no_slot_rules_anything_out() {
+    let many: Vec<_> = (0..50).map(|g| (g, independent(0.95), 0)).collect();
+    let state = folded(&[step(0, &many)]);
+    assert!(
+        state.alpha.iter().all(|p| *p > 1e-6 && *p < 1.0),
+        "{:?}",
+        state.alpha
+    );
+}
+
+#[test]
+fn the_side_that_led_before_is_remembered_through_a_contest() {
+    let said = |hour, label| step(hour, &[(0, independent(0.95), label)]);
+    let mut state = folded(&[said(0, 0), said(24, 0)]);
+    let filter = Filter::new(TWO);
+    filter.take(&mut state, &said(48, 2));
+    filter.take(&mut state, &said(49, 2));
+    assert_eq!(leader(&state.alpha), Some(2));
+    assert_eq!(state.led_before(2), Some(0));
+    for hour in 60..64 {
+        filter.take(&mut state, &said(hour * 24, 1));
+    }
+    assert_eq!(state.led_before(1), Some(0));
+}
+
+#[test]
+fn a_tracker_that_keeps_silent_keeps_a_place_where_it_was() {
+    let claimed = folded(&[tracked(0, 0, 0)]);
+    let once = folded(&[step(0, &[(0, independent(0.9), 0)])]);
+    let year = 24.0 * 150.0;
+    let standing = at(&claimed, year, year).alpha[0];
+    let episodic = at(&once, year, year).alpha[0];
+    assert!(standing > 0.97, "{standing}");
+    assert!(episodic < 0.85, "{episodic}");
+    // Nobody knows yet who keeps silent in the future.
+    let forecast = at(&claimed, year, 0.0).alpha[0];
+    assert!((forecast - episodic).abs() < 1e-12);
+}
+
+#[test]
+fn silence_is_evidence_of_the_group_that_keeps_it() {
+    let state = folded(&[tracked(0, 7, 0)]);
+    let later = at(&state, 24.0 * 100.0, 24.0 * 100.0);
+    assert!(later.alpha[0] > 0.95 && later.without(7)[0] < 0.6);
+}
+
+#[test]
+fn a_group_of_long_ago_makes_no_difference_any_more_and_is_dropped() {
+    let mut steps = vec![step(0, &[(1, independent(0.9), 1)])];
+    steps.extend((1..400).map(|day| step(day * 24, &[(0, independent(0.95), 0)])));
+    let state = folded(&steps);
+    assert!(!state.without.contains_key(&1));
+    assert!(state.without.contains_key(&0));
+}
+
+#[test]
+fn a_crowd_of_groups_is_kept_to_those_that_make_most_difference() {
+    // They hold each other in balance, but for one.
+    let many: Vec<_> = (0..1_000)
+        .map(|g| match g {
+            500 => (g, independent(0.95), 0),
+            _ => (g, independent(0.5), usize::from(g % 2 == 0)),
+        })
+        .collect();
+    let state = folded(&[step(0, &many)]);
+    assert_eq!(state.without.len(), MOST_GROUPS);
+    assert!(state.without.contains_key(&500));
+}
+
+#[test]
+fn folds_that_differed_long_ago_are_equal_again() {
+    let recent: Vec<Step> = (0..2_000)
+        .map(|day| {
+            let label = usize::from(day >= 700);
+            step(day * 24, &[(0, independent(0.95), label)])
+        })
+        .collect();
+    let mut other = recent.clone();
+    let doubt = independent(0.8).log_likelihoods(TWO, &only(1));
+    other[3].evidence.insert(1, doubt);
+    assert_ne!(folded(&recent[..10]).alpha, folded(&other[..10]).alpha);
+    assert_eq!(folded(&recent).alpha, folded(&other).alpha);
+}
