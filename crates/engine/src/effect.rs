@@ -1,11 +1,13 @@
 //! What a claim says of the outcomes: the one table of predicate, polarity and
 //! extent. Every case is written out; there is no default.
 
-use ascertain_domain::id::ActorId;
+use ascertain_domain::id::{ActorId, Digest};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Extent, Polarity, Predicate};
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::outcomes::Outcomes;
+
+use crate::item::short;
 
 /// How far a force that is said to be at the edge or around a place may hold it
 /// all the same. Who besieges a place is outside of it (docs/decisions).
@@ -33,10 +35,16 @@ pub(crate) struct Effect {
 }
 
 impl Effect {
+    /// Whether it says anything of the place's state.
+    pub(crate) fn speaks(&self) -> bool {
+        self.fits.is_some() || self.clash != 0.0
+    }
+
     /// The same for claims that say the same.
-    pub(crate) fn bits(&self) -> Vec<u64> {
-        let fits = self.fits.iter().flatten().map(|f| f.to_bits());
-        fits.chain([self.clash.to_bits()]).collect()
+    pub(crate) fn meaning(&self) -> u64 {
+        let values = self.fits.iter().flatten().chain([&self.clash]);
+        let bytes: Vec<u8> = values.flat_map(|v| v.to_bits().to_be_bytes()).collect();
+        short(&Digest::of(&bytes))
     }
 }
 

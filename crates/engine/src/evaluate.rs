@@ -1,16 +1,23 @@
 //! A state from a fold, or from where a fold stood, at a time.
 
+use std::collections::BTreeSet;
+
 use ascertain_domain::id::{ActorId, PlaceId};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::state::{
-    AnalyticConfidence, Contribution, ControlState, Outcome, Ppm, Status,
+    AnalyticConfidence, Contribution, ControlState, Interest, Outcome, Ppm, Status,
 };
 use ascertain_domain::time::{DAY_US, HOUR_US, Slot, TimeInterval, TimePrecision, Timestamp};
 use ascertain_fusion::dispute::disagreement;
-use ascertain_fusion::filter::{Filter, Step, multiply};
+use ascertain_fusion::filter::{Filter, FilterState, GroupId, Step, multiply};
 use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, parts_per_million};
 
-use crate::fold::{Folded, ResumePoint};
+use crate::fold::Folded;
+use crate::parts::{bare, of_the_whole};
+use crate::point::{GroupState, ResumePoint};
+
+/// The key of the line for what is said of the places within.
+pub(crate) const PARTS: &str = "places-within";
 
 /// A claim of siege is forgotten with this scale, in days.
 const SIEGE_DAYS: f64 = 4.0;
@@ -34,14 +41,37 @@ pub struct Question<'a> {
     pub as_known_at: Timestamp,
 }
 
+/// What is said after the time asked about, for looking back upon.
+#[derive(Default)]
+struct Later {
+    steps: Vec<Step>,
+    parts: Vec<Vec<Step>>,
+}
+
 impl Folded {
     /// The state at a valid time, with all that is known at a knowledge time:
     /// evidence after `as_of` counts in hindsight.
-    #[must_use]
-    pub fn evaluate(&self, as_of: Timestamp, as_known_at: Timestamp) -> ControlState {
-        let steps = self.steps();
-        let point = self.stand(&steps, as_of.slot());
-        let past = steps.partition_point(|s| s.hour <= as_of.slot().0);
+    pub fn evaluate(&mut self, as_of: Timestamp, as_known_at: Timestamp) -> ControlState {
+        let mut point = self.stand(as_of.slot());
+        let later = Later {
+            steps: self.chain.later(as_of.slot()),
+            parts: self.parts.later(as_of.slot()),
+        };
+        // Who speaks later only moves the past all the same.
+        let speaking: BTreeSet<GroupId> = later
+            .steps
+            .iter()
+            .flat_map(|step| step.evidence.keys().copied())
+            .filter(|id| point.groups.iter().all(|group| group.id != *id))
+            .collect();
+        let speaking = speaking.iter().filter_map(|id| {
+            Some(GroupState {
+                id: *id,
+                facts: self.groups.get(id)?.clone(),
+                favours: None,
+            })
+        });
+        point.groups.extend(speaking);
         let question = Question {
             place: &self.place,
             audience: self.audience,
@@ -49,13 +79,7 @@ impl Folded {
             as_of,
             as_known_at,
         };
-        evaluate(&point, &steps[past..], &question)
-    }
-
-    /// Where the fold stands after all of its evidence.
-    #[must_use]
-    pub fn resume_point(&self) -> ResumePoint {
-        self.stand(&self.steps(), Slot(i64::MAX))
+        evaluate(&point, &later, &question)
     }
 }
 
@@ -65,55 +89,72 @@ impl ResumePoint {
     /// evaluating the fold that stood here.
     #[must_use]
     pub fn evaluate(&self, question: &Question<'_>) -> Option<ControlState> {
-        let stands = self
-            .filter
-            .hour
-            .is_none_or(|hour| hour <= question.as_of.slot().0);
-        let sieges_past = self.sieges.iter().all(|s| s.slot <= question.as_of.slot());
-        let sub_places_past = self
-            .sub_places
-            .iter()
-            .all(|s| s.newest.is_none_or(|slot| slot <= question.as_of.slot()));
-        (stands && sieges_past && sub_places_past).then(|| evaluate(self, &[], question))
+        let asked = question.as_of.slot();
+        let past = |state: &FilterState| state.stepped.is_none_or(|hour| hour <= asked.0);
+        let sieges_past = self.sieges.iter().all(|s| s.slot <= asked);
+        let sub_places_past = self.sub_places.iter().all(|s| {
+            s.newest.is_none_or(|slot| slot <= asked) && s.own.as_ref().is_none_or(past)
+        });
+        (past(&self.filter) && sieges_past && sub_places_past)
+            .then(|| evaluate(self, &Later::default(), question))
     }
 }
 
-fn evaluate(point: &ResumePoint, later: &[Step], question: &Question<'_>) -> ControlState {
+fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> ControlState {
     let outcomes = Outcomes::new(question.sides.len());
-    let hour = hours(question.as_of);
-    let mut filter = Filter::resume(outcomes, point.filter.clone());
-    let hindsight =
-        |without: Option<usize>| filter_hindsight(&point.filter, outcomes, hour, later, without);
+    let (hour, known_until) = (hours(question.as_of), hours(question.as_known_at));
+    let rules = Filter::new(outcomes);
+    let mut filter = point.filter.clone();
+    let beats = rules.beats(&filter, hour, &later.steps, known_until);
+    let hindsight = |without: Option<GroupId>| rules.hindsight(&beats, without);
     let with_all = hindsight(None);
-    filter.pass_to(hour);
-    let mut belief = filter.alpha().to_vec();
-    multiply(&mut belief, &with_all);
+    rules.pass_to(&mut filter, hour, known_until);
+    let parts = what_parts_say(point, later, &rules, outcomes, hour, known_until);
+    let believed = |alpha: &[f64], hindsight: &[f64]| {
+        let mut belief = alpha.to_vec();
+        multiply(&mut belief, hindsight);
+        if let Some((likelihoods, _)) = &parts {
+            multiply(&mut belief, likelihoods);
+        }
+        belief
+    };
+    let belief = believed(&filter.alpha, &with_all);
     let ppm = parts_per_million(&belief);
 
     let leading = leader(&belief).unwrap_or(0);
     let status = status(outcomes, &ppm);
     let lost = filter.led_before(leading);
-    let has_evidence = !point.groups.is_empty();
+    let weights = |without: &[f64]| {
+        (
+            log_odds(belief[leading]) - log_odds(without[leading]),
+            lost.map_or(0.0, |l| log_odds(without[l]) - log_odds(belief[l])),
+        )
+    };
     let mut contributions: Vec<Contribution> = point
         .groups
         .iter()
-        .enumerate()
         // A group whose claims bear on no holder moved nothing.
-        .filter(|(_, group)| group.strength >= 0.0)
-        .map(|(i, group)| {
-            let mut without = filter.without(i).to_vec();
-            multiply(&mut without, &hindsight(Some(i)));
+        .filter(|group| group.facts.strength >= 0.0)
+        .map(|group| {
+            let without = believed(filter.without(group.id), &hindsight(Some(group.id)));
+            let (weight, weight_lost) = weights(&without);
             Contribution {
-                group: group.key.clone(),
-                name: group.name.clone(),
-                reports: group.reports.clone(),
-                weight: log_odds(belief[leading]) - log_odds(without[leading]),
-                weight_lost: lost.map_or(0.0, |l| log_odds(without[l]) - log_odds(belief[l])),
-                interest: group.interest,
-                reason: group.reason.clone(),
+                group: group.facts.key.clone(),
+                name: group.facts.name.clone(),
+                reports: group.facts.reports.clone(),
+                weight,
+                weight_lost,
+                interest: group.facts.interest,
+                reason: group.facts.reason.clone(),
             }
         })
         .collect();
+    if let Some((_, covered)) = &parts {
+        let mut without = filter.alpha.clone();
+        multiply(&mut without, &with_all);
+        let (weight, weight_lost) = weights(&without);
+        contributions.push(of_parts(*covered, weight, weight_lost));
+    }
     let span = |c: &Contribution| c.weight.abs().max(c.weight_lost.abs());
     contributions.sort_by(|a, b| {
         span(b)
@@ -121,9 +162,13 @@ fn evaluate(point: &ResumePoint, later: &[Step], question: &Question<'_>) -> Con
             .then_with(|| a.group.cmp(&b.group))
     });
 
-    let (dispute, in_force) = disagreement(point.groups.iter().map(|g| &g.favours), hour);
-    let direct = point.groups.iter().filter(|g| g.direct).map(|g| &g.favours);
-    let (_, direct_in_force) = disagreement(direct, hour);
+    let favours = |direct_only: bool| {
+        let groups = point.groups.iter();
+        let counted = groups.filter(move |g| g.facts.direct || !direct_only);
+        counted.filter_map(|g| g.favours.as_ref())
+    };
+    let (dispute, in_force) = disagreement(favours(false), hour);
+    let (_, direct_in_force) = disagreement(favours(true), hour);
     let staleness_us = point
         .newest_event
         .map(|event| (question.as_of.micros() - event.micros()).max(0));
@@ -139,8 +184,8 @@ fn evaluate(point: &ResumePoint, later: &[Step], question: &Question<'_>) -> Con
         presence: presence(outcomes, question.sides, &belief),
         members_named: point.members_named.clone(),
         analytic_confidence: analytic_confidence(direct_in_force, staleness_us),
-        since: (status != Status::Unknown && has_evidence)
-            .then(|| since(filter.ladders()[leading].began(), question.as_of)),
+        since: (status != Status::Unknown && filter.stepped.is_some())
+            .then(|| since(filter.ladders[leading].began(), question.as_of)),
         dispute: rounded(dispute),
         independent_groups: in_force,
         staleness_us,
@@ -150,21 +195,49 @@ fn evaluate(point: &ResumePoint, later: &[Step], question: &Question<'_>) -> Con
     }
 }
 
-fn filter_hindsight(
-    standing: &ascertain_fusion::filter::Standing,
+/// What the places within say of the whole, and how many of how many have evidence.
+fn what_parts_say(
+    point: &ResumePoint,
+    later: &Later,
+    rules: &Filter,
     outcomes: Outcomes,
     hour: f64,
-    later: &[Step],
-    without: Option<usize>,
-) -> Vec<f64> {
-    if later.is_empty() {
-        return vec![1.0; outcomes.count()];
+    known_until: f64,
+) -> Option<(Vec<f64>, (usize, usize))> {
+    let nothing = Vec::new();
+    let believed = point.sub_places.iter().enumerate().filter_map(|(i, sub)| {
+        let steps = later.parts.get(i).unwrap_or(&nothing);
+        let mut own = match (&sub.own, steps.is_empty()) {
+            (Some(own), _) => own.clone(),
+            // What was first said of it later tells of its past as well.
+            (None, false) => bare(FilterState::new(outcomes)),
+            (None, true) => return None,
+        };
+        let beats = rules.beats(&own, hour, steps, known_until);
+        rules.pass_to(&mut own, hour, known_until);
+        multiply(&mut own.alpha, &rules.hindsight(&beats, None));
+        Some((sub.share, own.alpha))
+    });
+    let believed: Vec<(f64, Vec<f64>)> = believed.collect();
+    let likelihoods = of_the_whole(outcomes, &believed)?;
+    Some((likelihoods, (believed.len(), point.sub_places.len())))
+}
+
+/// What the places within add, as a line of its own.
+fn of_parts((with_evidence, all): (usize, usize), weight: f64, weight_lost: f64) -> Contribution {
+    Contribution {
+        group: PARTS.to_owned(),
+        name: "places within".to_owned(),
+        reports: Vec::new(),
+        weight,
+        weight_lost,
+        interest: Interest::Neutral,
+        reason: format!("what is said of {with_evidence} of {all} places within, each for itself"),
     }
-    Filter::resume(outcomes, standing.clone()).hindsight(hour, later, without)
 }
 
 #[allow(clippy::cast_precision_loss)] // microseconds within 10,000 years lose nothing that counts
-fn hours(time: Timestamp) -> f64 {
+pub(crate) fn hours(time: Timestamp) -> f64 {
     let whole = time.slot().0;
     whole as f64 + (time.micros() - whole * HOUR_US) as f64 / HOUR_US as f64
 }

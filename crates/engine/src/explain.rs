@@ -1,13 +1,17 @@
 //! A state taken apart, down to the reports that moved it.
 
 use ascertain_domain::id::{ClaimId, PlaceId, ReportKey};
+use ascertain_domain::registry::View;
+use ascertain_domain::report::Relay;
 use ascertain_domain::state::{Contribution, ControlState, Interest, Outcome, Ppm};
 use ascertain_domain::time::Timestamp;
-use ascertain_fusion::filter::Filter;
 use ascertain_fusion::outcomes::{leader, parts_per_million};
 
-use crate::evaluate::named;
-use crate::fold::{Family, Folded, Item};
+use crate::evaluate::{PARTS, named};
+use crate::fold::{Family, Folded};
+use crate::group::{GroupFacts, group_id};
+use crate::item::Item;
+use crate::statement::statement;
 
 /// For so many groups, the strongest, it is told how things stood without them.
 const REFOLDED_GROUPS: usize = 32;
@@ -31,7 +35,8 @@ pub struct GroupExplanation {
     /// Its contribution.
     pub contribution: Contribution,
     /// The outcomes had the group never reported: a new fold without it, equal to
-    /// the retraction of its reports. Empty beyond the 32 strongest groups.
+    /// the retraction of its reports. Empty beyond the 32 strongest groups. For the
+    /// places within: the outcomes if what is said of them said nothing of the whole.
     pub without_group: Vec<(Outcome, Ppm)>,
     /// Its claims, in the order in which they were known.
     pub claims: Vec<ClaimExplanation>,
@@ -58,11 +63,13 @@ pub struct ClaimExplanation {
     pub repetition: f64,
     /// Factor for standing in a crowd.
     pub crowding: f64,
+    /// Factor for agreeing with somebody whom its source copies.
+    pub copying: f64,
     /// Factor for having been said of the place above.
     pub hierarchy: f64,
     /// Factor for being hedged or a rumour.
     pub modality: f64,
-    /// The product of the four.
+    /// The product of the five.
     pub weight: f64,
     /// Its likelihood under each outcome; all 1 if it bears on no holder.
     pub likelihoods: Vec<f64>,
@@ -75,28 +82,30 @@ pub struct ClaimExplanation {
 /// Takes the state of a family at a valid time apart.
 #[must_use]
 pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> Explanation {
-    let folded = Folded::of(family);
+    let mut folded = Folded::of(family);
     let state = folded.evaluate(as_of, as_known_at);
     let outcomes = folded.outcomes();
     let listed = state.contributions.iter().cloned();
     let silent = folded
         .groups
-        .iter()
+        .values()
         .filter(|g| state.contributions.iter().all(|c| c.group != g.key))
-        .map(|g| moved_nothing(&folded, &g.key, &g.name));
+        .map(moved_nothing);
     let groups = listed
         .chain(silent)
         .enumerate()
         .map(|(rank, contribution)| GroupExplanation {
             // Each takes a fold of its own: enough of them to see what matters.
-            without_group: if rank >= REFOLDED_GROUPS {
+            without_group: if contribution.group == PARTS {
+                folded.clone().without_parts().evaluate(as_of, as_known_at).outcomes
+            } else if rank >= REFOLDED_GROUPS {
                 Vec::new()
             } else {
                 Folded::except(family, Some(&contribution.group))
                     .evaluate(as_of, as_known_at)
                     .outcomes
             },
-            claims: claims_of(&folded, &contribution.group),
+            claims: claims_of(&folded, family.registry, &contribution.group),
             contribution,
         })
         .collect();
@@ -107,8 +116,8 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
             .map(|(_, p)| f64::from(p.0))
             .collect::<Vec<_>>(),
     );
-    let before = folded.stand(&folded.steps(), as_of.slot()).filter;
-    let previous = leading.and_then(|l| Filter::resume(outcomes, before).led_before(l));
+    let before = folded.stand(as_of.slot()).filter;
+    let previous = leading.and_then(|l| before.led_before(l));
     Explanation {
         previous_holder: previous.map(|side| state.outcomes[side].clone()),
         without_evidence: named(&folded.sides, &parts_per_million(&outcomes.prior())),
@@ -117,49 +126,44 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
     }
 }
 
-fn moved_nothing(folded: &Folded, key: &str, name: &str) -> Contribution {
-    let items = folded
-        .items
-        .iter()
-        .filter(|i| folded.groups[i.group].key == key);
-    let mut reports: Vec<(ReportKey, String)> = items
-        .clone()
-        .map(|i| (i.report.clone(), i.reference.clone()))
-        .collect();
-    reports.dedup();
-    let first = items.clone().next();
+/// A group that makes no difference: it bears on no holder, or is long forgotten.
+fn moved_nothing(group: &GroupFacts) -> Contribution {
     Contribution {
-        group: key.to_owned(),
-        name: name.to_owned(),
-        reports,
+        group: group.key.clone(),
+        name: group.name.clone(),
+        reports: group.reports.clone(),
         weight: 0.0,
         weight_lost: 0.0,
-        interest: first.map_or(Interest::Neutral, |i| i.interest),
-        reason: first.map_or_else(String::new, |i| i.statement.clone()),
+        interest: group.interest,
+        reason: group.reason.clone(),
     }
 }
 
-fn claims_of(folded: &Folded, group: &str) -> Vec<ClaimExplanation> {
-    let of_group = |item: &&Item| folded.groups[item.group].key == group;
-    folded
-        .items
-        .iter()
-        .filter(of_group)
-        .map(|item| explain_claim(folded, item))
+fn claims_of(folded: &Folded, registry: View<'_>, group: &str) -> Vec<ClaimExplanation> {
+    let id = group_id(group);
+    let of_group = folded.items.iter().filter(|item| item.group == id);
+    of_group
+        .map(|item| explain_claim(folded, registry, item))
         .collect()
 }
 
-fn explain_claim(folded: &Folded, item: &Item) -> ClaimExplanation {
+fn explain_claim(folded: &Folded, registry: View<'_>, item: &Item) -> ClaimExplanation {
+    let (report, claim) = (&item.report, item.claim());
     ClaimExplanation {
-        report: item.report.clone(),
-        partner_reference: item.reference.clone(),
-        claim: item.claim.clone(),
-        place: item.claimed_of.clone(),
-        statement: item.statement.clone(),
+        report: report.key(),
+        partner_reference: report.partner_reference.clone(),
+        claim: claim.id.clone(),
+        place: if item.bearing.direct {
+            folded.place.clone()
+        } else {
+            claim.place.clone()
+        },
+        statement: statement(claim, registry),
         interest: item.interest,
         entered: item.entered,
         repetition: item.discount.repetition,
         crowding: item.discount.crowding,
+        copying: item.discount.copying,
         hierarchy: item.bearing.hierarchy,
         modality: item.modality,
         weight: item.weight(),
@@ -167,7 +171,14 @@ fn explain_claim(folded: &Folded, item: &Item) -> ClaimExplanation {
             || vec![1.0; folded.outcomes().count()],
             |lls| lls.iter().map(|ll| libm::exp(*ll)).collect(),
         ),
-        relays: item.relays.clone(),
-        time_inconsistent: item.time_inconsistent,
+        relays: report.relays.iter().map(relay).collect(),
+        time_inconsistent: report.time_inconsistent,
+    }
+}
+
+fn relay(relay: &Relay) -> String {
+    match relay {
+        Relay::Source(id) => id.to_string(),
+        Relay::Unregistered(_) => "unregistered".to_owned(),
     }
 }

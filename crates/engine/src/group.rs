@@ -2,8 +2,17 @@
 //! it. Originators that nobody registered share one group a partner, so that
 //! inventing them gains nothing.
 
+use ascertain_domain::id::{Digest, ReportKey};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Report};
+use ascertain_domain::state::Interest;
+use ascertain_fusion::filter::GroupId;
+
+use crate::item::{Item, short};
+use crate::statement::statement;
+
+/// How many reports a group lists.
+const LISTED_REPORTS: usize = 16;
 
 /// The group's key.
 pub(crate) fn group_key(report: &Report) -> String {
@@ -13,12 +22,69 @@ pub(crate) fn group_key(report: &Report) -> String {
     }
 }
 
+/// A group's name within the sums of a place.
+pub(crate) fn group_id(key: &str) -> GroupId {
+    short(&Digest::of(key.as_bytes()))
+}
+
 /// The originator's name, for people.
-pub(crate) fn originator_name(report: &Report, registry: View<'_>) -> String {
+fn originator_name(report: &Report, registry: View<'_>) -> String {
     match &report.originator {
         Originator::Source(id) => registry
             .source(id)
             .map_or_else(|| id.to_string(), |s| s.shown_name().to_owned()),
         Originator::Unregistered(_) => format!("unregistered sources of {}", report.partner),
+    }
+}
+
+/// What one independence group said, whenever that was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupFacts {
+    /// Its key.
+    pub key: String,
+    /// The originator's name.
+    pub name: String,
+    /// Whether any of it was said of the place itself.
+    pub direct: bool,
+    /// How its strongest claim cuts for its side.
+    pub interest: Interest,
+    /// Its strongest claim, in one line.
+    pub reason: String,
+    /// The strength of that claim: weight times the span of its log-likelihoods;
+    /// negative where it said nothing about holders.
+    pub strength: f64,
+    /// Its reports with the partner's references, in the order in which they were
+    /// known; at most 16.
+    pub reports: Vec<(ReportKey, String)>,
+}
+
+impl GroupFacts {
+    pub(crate) fn new(key: String, report: &Report, registry: View<'_>) -> Self {
+        Self {
+            key,
+            name: originator_name(report, registry),
+            direct: false,
+            interest: Interest::Neutral,
+            reason: String::new(),
+            strength: -1.0,
+            reports: Vec::new(),
+        }
+    }
+
+    /// Notes a claim of the group.
+    pub(crate) fn note(&mut self, item: &Item, registry: View<'_>) {
+        let strength = item.strength();
+        self.direct |= strength.is_some() && item.bearing.direct;
+        if self.reason.is_empty() || strength > Some(self.strength) {
+            self.strength = strength.unwrap_or(self.strength);
+            self.interest = item.interest;
+            self.reason = statement(item.claim(), registry);
+        }
+        if self.reports.len() < LISTED_REPORTS {
+            let report = (item.report.key(), item.report.partner_reference.clone());
+            if !self.reports.contains(&report) {
+                self.reports.push(report);
+            }
+        }
     }
 }

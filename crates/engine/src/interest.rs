@@ -1,12 +1,12 @@
 //! How a source stands to the sides, and which way its claims cut for its own.
 
-use ascertain_domain::id::{ActorId, SourceId};
+use ascertain_domain::id::ActorId;
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Polarity, Predicate};
-use ascertain_domain::source::{Alignment, Grade, SourceKind};
+use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
 use ascertain_domain::state::Interest;
 use ascertain_domain::time::Timestamp;
-use ascertain_fusion::tables::Role;
+use ascertain_fusion::tables::{Cells, Role, Table};
 
 /// How often an independent source of a grade is right.
 const fn accuracy(grade: Grade) -> f64 {
@@ -34,14 +34,46 @@ const fn grade_of_kind(kind: SourceKind) -> Grade {
     }
 }
 
+/// How long after a change a tracker shows it, on average, in days: lists that many
+/// hands keep are quicker than maps that few draw.
+const fn lag_days(kind: SourceKind) -> f64 {
+    match kind {
+        SourceKind::Aggregator => 2.0,
+        SourceKind::StateMedia
+        | SourceKind::ArmedActorChannel
+        | SourceKind::Monitor
+        | SourceKind::Newswire
+        | SourceKind::Newsroom
+        | SourceKind::Ngo
+        | SourceKind::Un
+        | SourceKind::Eyewitness
+        | SourceKind::Imagery => 3.0,
+    }
+}
+
 /// A source as the fold sees it at a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Standing {
-    /// How it stands to the sides.
-    pub role: Role,
+    /// What it says when each outcome is so.
+    pub table: Table,
     /// Whether it is unproven: no anchor, nor a channel verified to be its own. Only
     /// such sources can be many faces of one flood.
     pub unproven: bool,
+    /// For a source whose silence means *still so*: its mean lag in days.
+    pub lag_days: Option<f64>,
+}
+
+impl Standing {
+    fn independent(grade: Grade, unproven: bool) -> Self {
+        Self {
+            table: Table {
+                role: Role::Independent,
+                cells: Cells::independent(accuracy(grade)),
+            },
+            unproven,
+            lag_days: None,
+        }
+    }
 }
 
 /// How an originator stands to the sides of a place at a time.
@@ -52,34 +84,32 @@ pub(crate) fn standing(
     registry: View<'_>,
 ) -> Standing {
     match originator {
-        Originator::Unregistered(kind) => Standing {
-            role: Role::Independent(accuracy(grade_of_kind(*kind))),
-            unproven: true,
-        },
-        Originator::Source(id) => registered(id, time, sides, registry),
+        Originator::Unregistered(kind) => Standing::independent(grade_of_kind(*kind), true),
+        // A record resolved against a later registry than is adopted here: until the
+        // adoption arrives its source cannot be judged.
+        Originator::Source(id) => registry.source(id).map_or_else(
+            || Standing::independent(Grade::F, true),
+            |source| registered(source, time, sides, registry),
+        ),
     }
 }
 
-fn registered(id: &SourceId, time: Timestamp, sides: &[ActorId], registry: View<'_>) -> Standing {
-    let Some(source) = registry.source(id) else {
-        // A record resolved against a later registry than is adopted here: until
-        // the adoption arrives its source cannot be judged.
-        return Standing {
-            role: Role::Independent(accuracy(Grade::F)),
-            unproven: true,
-        };
-    };
-    let role = match registry.alignment(source, time, sides) {
-        Some((Alignment::OrganOf(_), side)) => Role::OrganOf(side),
-        Some((Alignment::Sympathetic(_), side)) => Role::Sympathetic(side),
-        Some((Alignment::Opposed(_), side)) => Role::Opposed(side),
+fn registered(source: &Source, time: Timestamp, sides: &[ActorId], registry: View<'_>) -> Standing {
+    let (role, cells) = match registry.alignment(source, time, sides) {
+        Some((Alignment::OrganOf(_), side)) => (Role::OrganOf(side), Cells::ORGAN),
+        Some((Alignment::Sympathetic(_), side)) => (Role::Sympathetic(side), Cells::SYMPATHETIC),
+        Some((Alignment::Opposed(_), side)) => (Role::Opposed(side), Cells::SYMPATHETIC),
         Some((Alignment::Independent | Alignment::Unknown, _)) | None => {
-            Role::Independent(accuracy(source.grade))
+            (Role::Independent, Cells::independent(accuracy(source.grade)))
         }
     };
     Standing {
-        role,
+        table: Table { role, cells },
         unproven: !source.grade.is_anchor() && !source.identity_verified,
+        lag_days: match source.reporting {
+            Reporting::Episodic => None,
+            Reporting::ChangesOnly | Reporting::Snapshot => Some(lag_days(source.kind)),
+        },
     }
 }
 
@@ -93,9 +123,9 @@ pub(crate) fn interest(
     let is_own = |actor: &ActorId| match role {
         Role::OrganOf(own) | Role::Sympathetic(own) => side_of(actor) == Some(own),
         Role::Opposed(against) => side_of(actor).is_some_and(|side| side != against),
-        Role::Independent(_) => false,
+        Role::Independent => false,
     };
-    if matches!(role, Role::Independent(_)) {
+    if role == Role::Independent {
         return Interest::Neutral;
     }
     let own = predicate.actors().iter().any(is_own);
@@ -177,7 +207,7 @@ mod tests {
         );
         assert_eq!(
             of(
-                Role::Independent(0.9),
+                Role::Independent,
                 Predicate::Controls,
                 "government",
                 Affirm

@@ -11,21 +11,29 @@
 //! async, no clock, no randomness.
 
 mod bearing;
+mod chain;
 mod effect;
 mod evaluate;
 mod explain;
 mod fold;
 mod group;
 mod interest;
+mod item;
+mod parts;
+mod point;
 mod records;
+mod series;
 mod statement;
 
 pub use evaluate::Question;
 pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};
-pub use fold::{Family, Folded, GroupState, ResumePoint, SiegeClaim, SubPlaceEvidence};
+pub use fold::{Family, Folded, Taken};
+pub use group::GroupFacts;
+pub use point::{GroupState, ResumePoint, SiegeClaim, SubPlace};
 pub use records::{affected_places, family_places};
+pub use series::{Moment, series};
 
 /// The method that computes the numbers; changes whenever they may.
-pub const METHOD_VERSION: &str = "prior-1";
+pub const METHOD_VERSION: &str = "prior-2";
 /// The source model in force until one is learned: the tables of the prior.
 pub const SOURCE_MODEL: &str = "prior";

@@ -47,8 +47,8 @@ pub fn affected_places(places: &[PlaceId], registry: View<'_>) -> Vec<PlaceId> {
 /// One report of each key that an audience may see, in the order in which they
 /// were first known, then by key. Of several recordings of one key that with the
 /// smallest body digest counts, as it does where nodes exchange records.
-pub(crate) fn one_of_each(reports: &[Arc<Report>], audience: Audience) -> Vec<&Report> {
-    let mut kept: BTreeMap<ReportKey, &Report> = BTreeMap::new();
+pub(crate) fn one_of_each(reports: &[Arc<Report>], audience: Audience) -> Vec<&Arc<Report>> {
+    let mut kept: BTreeMap<ReportKey, &Arc<Report>> = BTreeMap::new();
     for report in reports.iter().filter(|r| audience.sees(r.marking)) {
         kept.entry(report.key())
             .and_modify(|other| {
@@ -58,7 +58,7 @@ pub(crate) fn one_of_each(reports: &[Arc<Report>], audience: Audience) -> Vec<&R
             })
             .or_insert(report);
     }
-    let mut reports: Vec<&Report> = kept.into_values().collect();
+    let mut reports: Vec<&Arc<Report>> = kept.into_values().collect();
     reports.sort_by_cached_key(|r| (r.first_known_at, r.key()));
     reports
 }

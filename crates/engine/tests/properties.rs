@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::View;
-use ascertain_domain::report::Report;
-use ascertain_engine::{Family, Question, explain};
+use ascertain_domain::report::{Originator, Report};
+use ascertain_engine::{Family, Question, explain, series};
 use proptest::prelude::*;
 use world::{PLACES, at, fold, place_id, registry, shared, some_reports, state};
 
@@ -52,7 +52,7 @@ proptest! {
         // After the last event, which is within four months.
         let time = at(120.0 + days);
         for place in PLACES {
-            let folded = fold(&registry, place, &reports);
+            let mut folded = fold(&registry, place, &reports);
             let view = registry.latest();
             let id = place_id(place);
             let question = Question {
@@ -88,11 +88,14 @@ proptest! {
         let view = registry.latest();
         let reports = shared(&reports);
         let explanation = explain(family(view, &reports), at(day), at(200.0));
-        for group in &explanation.groups {
-            let of_group: Vec<_> = group.claims.iter().map(|c| c.report.clone()).collect();
-            let others: Vec<Arc<Report>> =
-                reports.iter().filter(|r| !of_group.contains(&r.key())).cloned().collect();
-            // Reports of the group that do not bear on the city move nothing there.
+        // What is said of the places within is no group: it is reports of many.
+        let groups = explanation.groups.iter().filter(|g| g.contribution.group != "places-within");
+        for group in groups {
+            let of_group = |r: &Arc<Report>| match &r.originator {
+                Originator::Source(id) => group.contribution.group == format!("source:{id}"),
+                Originator::Unregistered(_) => group.contribution.group == "unregistered:local",
+            };
+            let others: Vec<Arc<Report>> = reports.iter().filter(|r| !of_group(r)).cloned().collect();
             let retracted = explain(family(view, &others), at(day), at(200.0));
             prop_assert_eq!(&group.without_group, &retracted.state.outcomes);
         }
@@ -124,6 +127,31 @@ proptest! {
                 state(&registry, place, &known, at(day)),
                 state(&registry, place, &shuffled, at(day))
             );
+        }
+    }
+
+    #[test]
+    fn a_series_is_what_was_answered_at_each_moment_and_what_is_answered_now(
+        reports in some_reports(24),
+        days in prop::collection::btree_set(0..140u32, 1..8),
+    ) {
+        let registry = registry();
+        let view = registry.latest();
+        let reports = shared(&reports);
+        let times: Vec<_> = days.iter().map(|day| at(f64::from(*day) + 0.5)).collect();
+        let last = times[times.len() - 1];
+        // Of quarters alone: what is said of them says something of the city as well.
+        let family = Family { place: view.place(&place_id("north")).unwrap(), ..family(view, &reports) };
+        for (time, moment) in times.iter().zip(series(family, &times)) {
+            let known: Vec<Arc<Report>> =
+                reports.iter().filter(|r| r.first_known_at <= *time).cloned().collect();
+            let then = fold(&registry, "north", &known).evaluate(*time, *time);
+            let now = fold(&registry, "north", &reports).evaluate(*time, last);
+            for (state, probabilities) in [(then, moment.filtered), (now, moment.smoothed)] {
+                for ((_, ppm), p) in state.outcomes.iter().zip(probabilities) {
+                    prop_assert!((f64::from(ppm.0) / 1e6 - p).abs() < 2e-5);
+                }
+            }
         }
     }
 }

@@ -46,6 +46,12 @@ impl Favours {
         self.weights.iter().map(|w| w * kept).collect()
     }
 
+    /// Whether it says anything any more at an hour.
+    #[must_use]
+    pub fn is_in_force(&self, hour: f64) -> bool {
+        self.at(hour).iter().sum::<f64>() >= IN_FORCE
+    }
+
     /// Adds a claim of a weight at an hour, split evenly over the outcomes, among
     /// the first `judged`, under which it is most likely.
     #[allow(clippy::cast_precision_loss)] // K is small, hours are exact in f64

@@ -169,15 +169,16 @@ impl Filter {
     }
 
     /// Passes the time to the slot of a step, and rounds what stands there if it is
-    /// the first of its cell. What stands then is a checkpoint.
+    /// the first of its cell. What stands then is a checkpoint; to approach the slot
+    /// again changes nothing.
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
     pub fn approach(&self, state: &mut FilterState, hour: i64) {
         self.pass_to(state, hour as f64, hour as f64);
         let cell = |hour: i64| hour.div_euclid(CELL_HOURS);
         if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
-            drop_idle(state);
             round(&mut state.alpha);
             state.without.values_mut().for_each(|p| round(p));
+            drop_idle(state);
         }
         state.hour = Some(hour);
     }
@@ -263,7 +264,8 @@ impl Filter {
             let days = (hour as f64 - at).max(0.0) / 24.0;
             beats.push(Beat {
                 hour,
-                gap: (z, days),
+                after: at,
+                clash: z,
                 evidence,
             });
             z = self.clash_model.decayed(z, days);
@@ -272,20 +274,27 @@ impl Filter {
         }
     }
 
-    /// Carries what later beats say back over one of them: `message` is a likelihood
-    /// for each outcome after it, and then for each outcome at the end of the one before.
-    /// With all groups (`None`) or without one.
-    pub fn look_back(&self, message: &mut [f64], beat: &Beat<'_>, without: Option<GroupId>) {
+    /// Carries what is said after a beat back over the beat and to an hour (or part of
+    /// one) within the gap before it: `message` is a likelihood for each outcome, after
+    /// the beat and then at that hour. With all groups (`None`) or without one.
+    pub fn look_back(
+        &self,
+        message: &mut [f64],
+        beat: &Beat<'_>,
+        to: f64,
+        without: Option<GroupId>,
+    ) {
         let evidence = match &beat.evidence {
             Evidence::Silence(evidence) => evidence,
             Evidence::Said(evidence) => *evidence,
         };
         let total = total(self.outcomes, evidence);
         let own = without.and_then(|group| evidence.get(&group));
-        let factors = factors(total_without(&total, own));
-        message.iter_mut().zip(&factors).for_each(|(m, e)| *m *= e);
-        normalise(message);
-        let (z, days) = beat.gap;
+        multiply(message, &factors(total_without(&total, own)));
+        let passed = (to - beat.after).max(0.0) / 24.0;
+        #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+        let days = (beat.hour as f64 - to).max(0.0) / 24.0;
+        let z = self.clash_model.decayed(beat.clash, passed);
         let stretches: Vec<_> = self.clash_model.stretches(z, days).collect();
         for (length, z) in stretches.into_iter().rev() {
             let rates = self.clash_model.rates(Rates::DEFAULT, z);
@@ -294,12 +303,13 @@ impl Filter {
         }
     }
 
-    /// What all of the beats say of the time before them: a likelihood for each outcome.
+    /// What all of the beats say of the time that they were gathered from: a
+    /// likelihood for each outcome.
     #[must_use]
     pub fn hindsight(&self, beats: &[Beat<'_>], without: Option<GroupId>) -> Vec<f64> {
         let mut message = vec![1.0; self.outcomes.count()];
         for beat in beats.iter().rev() {
-            self.look_back(&mut message, beat, without);
+            self.look_back(&mut message, beat, beat.after, without);
         }
         message
     }
@@ -310,8 +320,10 @@ impl Filter {
 pub struct Beat<'a> {
     /// When, in hours from the epoch.
     pub hour: i64,
-    /// Clash intensity and length, in days, of the gap before it.
-    gap: (f64, f64),
+    /// Where the gap before it begins, in hours from the epoch.
+    pub after: f64,
+    /// Clash intensity there.
+    clash: f64,
     evidence: Evidence<'a>,
 }
 
@@ -357,8 +369,7 @@ fn round(belief: &mut [f64]) {
     // `round` is exact on every target.
     belief
         .iter_mut()
-        .for_each(|p| *p = (*p * GRAIN).round() / GRAIN);
-    normalise(belief);
+        .for_each(|p| *p = (*p * GRAIN).round().max(1.0) / GRAIN);
 }
 
 fn difference(alpha: &[f64], without: &[f64]) -> f64 {

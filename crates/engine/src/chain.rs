@@ -1,0 +1,227 @@
+//! The evidence of a place in the order of slots, and what stands after it.
+//!
+//! One more claim costs the steps since its slot, never the whole history: what
+//! stood before the last step and at the first step of each cell of 64 hours is
+//! kept. Going on from a checkpoint equals going on from the start, bit for bit; a
+//! fold from a changed slot on stops at the first checkpoint that it leaves as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ascertain_domain::id::ActorId;
+use ascertain_domain::time::{Slot, Timestamp};
+use ascertain_fusion::dispute::Favours;
+use ascertain_fusion::filter::{CELL_HOURS, Filter, FilterState, GroupId, Step};
+use ascertain_fusion::outcomes::Outcomes;
+
+/// More checkpoints than these are thinned, the older ones first.
+const MOST_CHECKPOINTS: usize = 128;
+
+/// What a claim adds in its slot, beside the step of the filter.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mark {
+    pub group: GroupId,
+    pub entered: Timestamp,
+    /// Weight and ln-likelihoods of a claim about holders.
+    pub favours: Option<(f64, Vec<f64>)>,
+    /// Sides that are said to besiege, with the weight of the word.
+    pub sieges: Vec<(usize, f64)>,
+    pub members: Vec<ActorId>,
+}
+
+/// The newest word of each group on each side's siege: its slot and weight.
+pub(crate) type Sieges = BTreeMap<(GroupId, usize), (Slot, f64)>;
+
+/// Everything that moves from slot to slot.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Running {
+    pub filter: FilterState,
+    pub favours: BTreeMap<GroupId, Favours>,
+    pub sieges: Sieges,
+    pub members: BTreeSet<ActorId>,
+    pub newest_event: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Slotted {
+    step: Step,
+    marks: Vec<Mark>,
+}
+
+/// The evidence of a place, slot by slot, and what stands after it.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    outcomes: Outcomes,
+    filter: Filter,
+    slots: BTreeMap<i64, Slotted>,
+    running: Running,
+    /// What stood before the last step.
+    before_last: Option<Running>,
+    /// What stood before the first step of a cell, by that step's hour.
+    checkpoints: BTreeMap<i64, Running>,
+    /// The slots that changed since the chain was brought up to date: first and last.
+    changed: Option<(i64, i64)>,
+}
+
+impl Chain {
+    pub(crate) fn new(outcomes: Outcomes) -> Self {
+        Self {
+            outcomes,
+            filter: Filter::new(outcomes),
+            slots: BTreeMap::new(),
+            running: Running {
+                filter: FilterState::new(outcomes),
+                favours: BTreeMap::new(),
+                sieges: BTreeMap::new(),
+                members: BTreeSet::new(),
+                newest_event: None,
+            },
+            before_last: None,
+            checkpoints: BTreeMap::new(),
+            changed: None,
+        }
+    }
+
+    pub(crate) fn outcomes(&self) -> Outcomes {
+        self.outcomes
+    }
+
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Adds to a slot: to its step, and what else the claim leaves there.
+    pub(crate) fn add(&mut self, slot: Slot, add_to: impl FnOnce(&mut Step), mark: Mark) {
+        let hour = slot.0;
+        let slotted = self.slots.entry(hour).or_default();
+        slotted.step.hour = hour;
+        add_to(&mut slotted.step);
+        slotted.marks.push(mark);
+        self.changed = Some(match self.changed {
+            None => (hour, hour),
+            Some((first, last)) => (first.min(hour), last.max(hour)),
+        });
+    }
+
+    /// What stands after the evidence of all slots.
+    pub(crate) fn running(&mut self) -> &Running {
+        if let Some((first, last)) = self.changed.take() {
+            self.go_on(first, last);
+        }
+        &self.running
+    }
+
+    /// What stood after the evidence of all slots up to one.
+    pub(crate) fn at(&mut self, up_to: Slot) -> Running {
+        let newest = self.slots.keys().next_back().copied();
+        if newest.is_none_or(|newest| newest <= up_to.0) {
+            return self.running().clone();
+        }
+        self.running();
+        let mut state = self.start(up_to.0);
+        let from = state.filter.stepped.map_or(i64::MIN, |hour| hour + 1);
+        // Nothing is said between a checkpoint's last step and its own slot.
+        if from <= up_to.0 {
+            for (hour, slotted) in self.slots.range(from..=up_to.0) {
+                state.approach(&self.filter, *hour);
+                state.take(&self.filter, self.outcomes, slotted);
+            }
+        }
+        state
+    }
+
+    /// The steps after a slot.
+    pub(crate) fn later(&self, than: Slot) -> Vec<Step> {
+        let later = self.slots.range(than.0.saturating_add(1)..);
+        later.map(|(_, slotted)| slotted.step.clone()).collect()
+    }
+
+    /// What stood before the slots from an hour on, or before some of those before it.
+    fn start(&self, hour: i64) -> Running {
+        match self.checkpoints.range(..=hour).next_back() {
+            Some((_, checkpoint)) => checkpoint.clone(),
+            None => Self::new(self.outcomes).running,
+        }
+    }
+
+    /// Folds again from a changed slot on, and stops where nothing differs any more,
+    /// which is not before the last changed slot.
+    fn go_on(&mut self, first: i64, last: i64) {
+        let stepped = self.running.filter.stepped;
+        let mut state = if stepped.is_none_or(|hour| hour < first) {
+            self.running.clone()
+        } else if let (true, Some(before)) = (stepped == Some(first), &self.before_last) {
+            before.clone()
+        } else {
+            self.start(first)
+        };
+        // The state stands before this slot.
+        let from = match state.filter.stepped {
+            None => i64::MIN,
+            Some(hour) => hour + 1,
+        };
+        let mut old = self.checkpoints.split_off(&first);
+        let mut cell = state.filter.stepped.map(|hour| hour.div_euclid(CELL_HOURS));
+        let mut before_last = None;
+        for (hour, slotted) in self.slots.range(from..) {
+            state.approach(&self.filter, *hour);
+            let own_cell = hour.div_euclid(CELL_HOURS);
+            if cell != Some(own_cell) {
+                if *hour > last && old.get(hour) == Some(&state) {
+                    // From here on all is as it was.
+                    self.checkpoints.append(&mut old.split_off(hour));
+                    return;
+                }
+                self.checkpoints.insert(*hour, state.clone());
+                cell = Some(own_cell);
+            }
+            before_last = Some(state.clone());
+            state.take(&self.filter, self.outcomes, slotted);
+        }
+        self.before_last = before_last;
+        self.running = state;
+        self.thin();
+    }
+
+    fn thin(&mut self) {
+        if self.checkpoints.len() > MOST_CHECKPOINTS {
+            let older = self.checkpoints.keys().take(MOST_CHECKPOINTS / 2);
+            let dropped: Vec<i64> = older.skip(1).step_by(2).copied().collect();
+            for hour in dropped {
+                self.checkpoints.remove(&hour);
+            }
+        }
+    }
+}
+
+impl Running {
+    fn take(&mut self, filter: &Filter, outcomes: Outcomes, slotted: &Slotted) {
+        filter.take_here(&mut self.filter, &slotted.step);
+        let hour = slotted.step.hour;
+        for mark in &slotted.marks {
+            if let Some((weight, log_likelihoods)) = &mark.favours {
+                let favours = self.favours.entry(mark.group);
+                favours
+                    .or_insert_with(|| Favours::none(outcomes.count()))
+                    .add(hour, *weight, log_likelihoods, outcomes.sides() + 1);
+                self.newest_event = self.newest_event.max(Some(mark.entered));
+                self.members.extend(mark.members.iter().cloned());
+            }
+            for (side, weight) in &mark.sieges {
+                let word = (Slot(hour), *weight);
+                self.sieges.insert((mark.group, *side), word);
+            }
+        }
+    }
+
+    /// Passes the time to a slot. At the first of a cell what groups said and nobody
+    /// remembers is dropped.
+    fn approach(&mut self, filter: &Filter, hour: i64) {
+        let last = self.filter.stepped;
+        filter.approach(&mut self.filter, hour);
+        if last.is_some_and(|last| last.div_euclid(CELL_HOURS) != hour.div_euclid(CELL_HOURS)) {
+            #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+            self.favours
+                .retain(|_, favours| favours.is_in_force(hour as f64));
+        }
+    }
+}

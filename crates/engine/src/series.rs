@@ -1,0 +1,103 @@
+//! A place's belief over time: as it was known at each moment, and with hindsight.
+
+use std::sync::Arc;
+
+use ascertain_domain::report::Report;
+use ascertain_domain::time::Timestamp;
+use ascertain_fusion::filter::multiply;
+
+use crate::evaluate::hours;
+use crate::fold::{Family, Folded, Taken};
+use crate::records::one_of_each;
+
+/// The probabilities of one moment, by outcome: the sides, sorted, then contested,
+/// mixed, vacated, other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moment {
+    /// With what was known by then.
+    pub filtered: Vec<f64>,
+    /// With all reports, and the silence until the last of the moments.
+    pub smoothed: Vec<f64>,
+}
+
+/// The belief about a place at each of the times, ascending.
+///
+/// Equal, but for the rounding of published numbers and for what is said of places
+/// within, to evaluating a fold of what was known at each time, and a fold of all;
+/// in one pass forward and one back.
+#[must_use]
+pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
+    let Family {
+        place,
+        registry,
+        audience,
+        reports,
+    } = family;
+    let known = one_of_each(reports, audience);
+    let mut fold = Folded::of(Family {
+        reports: &[],
+        ..family
+    });
+    let mut filtered = Vec::with_capacity(times.len());
+    let mut next = known.iter().peekable();
+    for time in times {
+        while let Some(report) = next.next_if(|r: &&&Arc<Report>| r.first_known_at <= *time) {
+            // In the order in which they were known: nothing asks for a refold.
+            let taken = fold.take(place, registry, report);
+            debug_assert_ne!(taken, Taken::Refold);
+        }
+        let hour = hours(*time);
+        let mut state = fold.chain.at(time.slot()).filter;
+        let rules = fold.chain.filter();
+        // What happens later than it is known is no news yet.
+        let later = fold.chain.later(time.slot());
+        let beats = rules.beats(&state, hour, &later, hour);
+        let hindsight = rules.hindsight(&beats, None);
+        rules.pass_to(&mut state, hour, hour);
+        multiply(&mut state.alpha, &hindsight);
+        filtered.push(state.alpha);
+    }
+    for report in next {
+        fold.take(place, registry, report);
+    }
+    let smoothed = smoothed(&mut fold, times);
+    let pairs = filtered.into_iter().zip(smoothed);
+    pairs
+        .map(|(filtered, smoothed)| Moment { filtered, smoothed })
+        .collect()
+}
+
+/// One pass back over all that is said after the first of the times.
+fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
+    let (Some(first), Some(last)) = (times.first(), times.last()) else {
+        return Vec::new();
+    };
+    let known_until = hours(*last);
+    let start = fold.chain.at(first.slot()).filter;
+    let mut smoothed = Vec::with_capacity(times.len());
+    for time in times {
+        let mut state = fold.chain.at(time.slot()).filter;
+        let rules = fold.chain.filter();
+        rules.pass_to(&mut state, hours(*time), known_until);
+        smoothed.push(state.alpha);
+    }
+    let rules = fold.chain.filter();
+    let later = fold.chain.later(first.slot());
+    let beats = rules.beats(&start, hours(*first), &later, known_until);
+    let mut message = vec![1.0; fold.outcomes().count()];
+    let mut beats = beats.iter().rev().peekable();
+    for (time, belief) in times.iter().zip(&mut smoothed).rev() {
+        let hour = hours(*time);
+        // Beats whose gap begins after this moment lie behind it as a whole.
+        while let Some(beat) = beats.next_if(|beat| beat.after > hour) {
+            rules.look_back(&mut message, beat, beat.after, None);
+        }
+        let mut here = message.clone();
+        #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+        if let Some(beat) = beats.peek().filter(|beat| beat.hour as f64 > hour) {
+            rules.look_back(&mut here, beat, hour, None);
+        }
+        multiply(belief, &here);
+    }
+    smoothed
+}
