@@ -92,9 +92,10 @@ impl ResumePoint {
         let asked = question.as_of.slot();
         let past = |state: &FilterState| state.stepped.is_none_or(|hour| hour <= asked.0);
         let sieges_past = self.sieges.iter().all(|s| s.slot <= asked);
-        let sub_places_past = self.sub_places.iter().all(|s| {
-            s.newest.is_none_or(|slot| slot <= asked) && s.own.as_ref().is_none_or(past)
-        });
+        let sub_places_past = self
+            .sub_places
+            .iter()
+            .all(|s| s.newest.is_none_or(|slot| slot <= asked) && s.own.as_ref().is_none_or(past));
         (past(&self.filter) && sieges_past && sub_places_past)
             .then(|| evaluate(self, &Later::default(), question))
     }

@@ -97,7 +97,11 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
         .map(|(rank, contribution)| GroupExplanation {
             // Each takes a fold of its own: enough of them to see what matters.
             without_group: if contribution.group == PARTS {
-                folded.clone().without_parts().evaluate(as_of, as_known_at).outcomes
+                folded
+                    .clone()
+                    .without_parts()
+                    .evaluate(as_of, as_known_at)
+                    .outcomes
             } else if rank >= REFOLDED_GROUPS {
                 Vec::new()
             } else {

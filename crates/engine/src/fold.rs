@@ -213,7 +213,8 @@ impl Folded {
                 item.log_likelihoods = fits.map(|_| vec![0.0; outcomes.count()]);
             } else {
                 item.discount = self.ledger.hear(&said, &Copies::new());
-                item.log_likelihoods = fits.map(|fits| source.table.log_likelihoods(outcomes, fits));
+                item.log_likelihoods =
+                    fits.map(|fits| source.table.log_likelihoods(outcomes, fits));
             }
             if let (Some(lag), Some(fits)) = (source.lag_days, fits) {
                 let change = source.table.change(outcomes, fits, lag);
@@ -236,7 +237,16 @@ impl Folded {
                 .effect
                 .sieges
                 .iter()
-                .map(|(side, is_so)| (*side, if *is_so { item.modality } else { -item.modality }))
+                .map(|(side, is_so)| {
+                    (
+                        *side,
+                        if *is_so {
+                            item.modality
+                        } else {
+                            -item.modality
+                        },
+                    )
+                })
                 .collect(),
             members: item.members.clone(),
         };
@@ -263,6 +273,13 @@ impl Folded {
     pub(crate) fn without_parts(mut self) -> Self {
         self.parts = Parts::none();
         self
+    }
+
+    /// How many claims are kept, those of its parts alone included: what it costs in
+    /// memory.
+    #[must_use]
+    pub fn claims(&self) -> usize {
+        self.items.len() + self.parts.claims()
     }
 
     /// Whether any claim bears on the place or its parts.

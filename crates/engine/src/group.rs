@@ -22,8 +22,10 @@ pub(crate) fn group_key(report: &Report) -> String {
     }
 }
 
-/// A group's name within the sums of a place.
-pub(crate) fn group_id(key: &str) -> GroupId {
+/// The id of a group within the sums of a place: the first eight bytes of the
+/// digest of its key.
+#[must_use]
+pub fn group_id(key: &str) -> GroupId {
     short(&Digest::of(key.as_bytes()))
 }
 

@@ -99,9 +99,10 @@ fn registered(source: &Source, time: Timestamp, sides: &[ActorId], registry: Vie
         Some((Alignment::OrganOf(_), side)) => (Role::OrganOf(side), Cells::ORGAN),
         Some((Alignment::Sympathetic(_), side)) => (Role::Sympathetic(side), Cells::SYMPATHETIC),
         Some((Alignment::Opposed(_), side)) => (Role::Opposed(side), Cells::SYMPATHETIC),
-        Some((Alignment::Independent | Alignment::Unknown, _)) | None => {
-            (Role::Independent, Cells::independent(accuracy(source.grade)))
-        }
+        Some((Alignment::Independent | Alignment::Unknown, _)) | None => (
+            Role::Independent,
+            Cells::independent(accuracy(source.grade)),
+        ),
     };
     Standing {
         table: Table { role, cells },
@@ -206,12 +207,7 @@ mod tests {
             SelfServing
         );
         assert_eq!(
-            of(
-                Role::Independent,
-                Predicate::Controls,
-                "government",
-                Affirm
-            ),
+            of(Role::Independent, Predicate::Controls, "government", Affirm),
             Interest::Neutral
         );
     }

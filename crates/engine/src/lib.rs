@@ -28,7 +28,7 @@ mod statement;
 pub use evaluate::Question;
 pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};
 pub use fold::{Family, Folded, Taken};
-pub use group::GroupFacts;
+pub use group::{GroupFacts, group_id};
 pub use point::{GroupState, ResumePoint, SiegeClaim, SubPlace};
 pub use records::{affected_places, family_places};
 pub use series::{Moment, series};

@@ -88,6 +88,12 @@ impl Parts {
         self.parts.get_mut(i)?.own.as_mut()
     }
 
+    /// How many claims the folds of the parts keep.
+    pub(crate) fn claims(&self) -> usize {
+        let own = self.parts.iter().filter_map(|part| part.own.as_ref());
+        own.map(Folded::claims).sum()
+    }
+
     /// Whether anything was said of any part itself.
     pub(crate) fn have_evidence(&self) -> bool {
         self.parts
@@ -148,7 +154,10 @@ pub(crate) fn of_the_whole(outcomes: Outcomes, parts: &[(f64, Vec<f64>)]) -> Opt
     let mut whole: Vec<f64> = (0..outcomes.count())
         .map(|o| {
             let mean = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
-                parts.iter().map(|(share, p)| of(share / covered, p[o])).sum()
+                parts
+                    .iter()
+                    .map(|(share, p)| of(share / covered, p[o]))
+                    .sum()
             };
             let held = mean(&|share, p| share * p);
             let variance = mean(&|share, p| share * share * p * (1.0 - p));

@@ -219,6 +219,7 @@ fn claim_explanation(claim: &ascertain_engine::ClaimExplanation) -> v1::ClaimExp
             total: claim.weight,
             repetition: claim.repetition,
             crowding: claim.crowding,
+            copying: claim.copying,
             hierarchy: claim.hierarchy,
             modality: claim.modality,
         }),

@@ -1,11 +1,14 @@
 //! Resumable points, as the state log keeps them and as the engine has them.
 
+use std::collections::BTreeMap;
+
 use ascertain_domain::id::{ActorId, Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::state::Interest;
 use ascertain_domain::time::{Slot, Timestamp};
-use ascertain_engine::{GroupState, ResumePoint, SiegeClaim, SubPlaceEvidence};
+use ascertain_engine::{GroupFacts, GroupState, ResumePoint, SiegeClaim, SubPlace, group_id};
 use ascertain_fusion::dispute::Favours;
-use ascertain_fusion::filter::Standing;
+use ascertain_fusion::filter::{FilterState, GroupId};
+use ascertain_fusion::standing::StandingClaim;
 use ascertain_fusion::stay::Ladder;
 
 use crate::log::v1 as wire;
@@ -19,57 +22,84 @@ pub struct ResumeError(&'static str);
 /// The point as the state log keeps it.
 #[must_use]
 pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
-    let Standing {
+    let FilterState {
         hour,
+        stepped,
         alpha,
         clash,
         without,
+        standing,
         ladders,
         led,
     } = &point.filter;
-    let groups = point.groups.iter().enumerate().map(|(i, group)| {
-        let (favours, slot) = group.favours.parts();
-        wire::GroupState {
-            group: group.key.clone(),
-            name: group.name.clone(),
-            alpha_without: without.get(&i).cloned().unwrap_or_default(),
-            favours: favours.to_vec(),
-            slot,
-            direct: group.direct,
-            interest: outward::interest(group.interest).into(),
-            reason: group.reason.clone(),
-            strength: group.strength,
-            reports: group
-                .reports
-                .iter()
-                .map(|(key, reference)| outward::report_reference(key, reference))
-                .collect(),
-        }
-    });
+    // Everything of a point that names a group names one that it lists.
+    let index_of = |id: GroupId| index(point.groups.partition_point(|group| group.id < id));
     wire::ResumePoint {
         slot: *hour,
+        stepped_slot: *stepped,
         alpha: alpha.clone(),
         clash: *clash,
         ladders: ladders.iter().map(ladder).collect(),
-        groups: groups.collect(),
-        sieges: point.sieges.iter().map(siege).collect(),
+        groups: point
+            .groups
+            .iter()
+            .map(|group| group_state(group, without.get(&group.id)))
+            .collect(),
+        standing: standing
+            .iter()
+            .map(|(id, claim)| wire::StandingClaim {
+                group: index_of(*id),
+                since_slot: claim.since,
+                doubts: claim.doubts.clone(),
+            })
+            .collect(),
+        sieges: point
+            .sieges
+            .iter()
+            .map(|claim| wire::SiegeClaim {
+                group: index_of(claim.group),
+                side: index(claim.side),
+                slot: claim.slot.0,
+                weight: claim.weight,
+            })
+            .collect(),
         members_named: point
             .members_named
             .iter()
             .map(ToString::to_string)
             .collect(),
-        sub_places: point
-            .sub_places
-            .iter()
-            .map(|sub| wire::SubPlaceEvidence {
-                share: sub.share,
-                newest_slot: sub.newest.map(|slot| slot.0),
-            })
-            .collect(),
+        sub_places: point.sub_places.iter().map(sub_place).collect(),
         led: led.iter().map(|side| index(*side)).collect(),
         reconstructed: point.reconstructed,
         newest_event_us: point.newest_event.map(Timestamp::micros),
         input_digest: point.input_digest.0.to_vec(),
+    }
+}
+
+fn group_state(group: &GroupState, without: Option<&Vec<f64>>) -> wire::GroupState {
+    let (favours, slot) = match &group.favours {
+        Some(favours) => {
+            let (weights, slot) = favours.parts();
+            (weights.to_vec(), slot)
+        }
+        None => (Vec::new(), 0),
+    };
+    let facts = &group.facts;
+    wire::GroupState {
+        group: facts.key.clone(),
+        name: facts.name.clone(),
+        alpha_without: without.cloned().unwrap_or_default(),
+        favours,
+        slot,
+        direct: facts.direct,
+        interest: outward::interest(facts.interest).into(),
+        reason: facts.reason.clone(),
+        strength: facts.strength,
+        reports: facts
+            .reports
+            .iter()
+            .map(|(key, reference)| outward::report_reference(key, reference))
+            .collect(),
     }
 }
 
@@ -80,12 +110,26 @@ fn ladder(ladder: &Ladder) -> wire::StayLadder {
     }
 }
 
-fn siege(claim: &SiegeClaim) -> wire::SiegeClaim {
-    wire::SiegeClaim {
-        group: index(claim.group),
-        side: index(claim.side),
-        slot: claim.slot.0,
-        weight: claim.weight,
+fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
+    let own = sub.own.as_ref().map(|own| wire::PartBelief {
+        slot: own.hour,
+        stepped_slot: own.stepped,
+        alpha: own.alpha.clone(),
+        clash: own.clash,
+        standing: own
+            .standing
+            .iter()
+            .map(|(group_id, claim)| wire::PartStanding {
+                group_id: *group_id,
+                since_slot: claim.since,
+                doubts: claim.doubts.clone(),
+            })
+            .collect(),
+    });
+    wire::SubPlaceEvidence {
+        share: sub.share,
+        newest_slot: sub.newest.map(|slot| slot.0),
+        own,
     }
 }
 
@@ -100,67 +144,55 @@ fn index(index: usize) -> u32 {
 /// [`ResumeError`] where a field holds what no point has.
 pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
     let outcomes = point.alpha.len();
-    let of_all = |values: &[f64]| values.len() == outcomes;
     if outcomes < 4 || point.ladders.len() != outcomes {
         return Err(ResumeError("its outcomes"));
     }
-    let below = |i: u32, count: usize| {
-        usize::try_from(i)
-            .ok()
-            .filter(|i| *i < count)
-            .ok_or(ResumeError("an index"))
-    };
-    let groups: Vec<GroupState> = point.groups.iter().map(group).collect::<Result<_, _>>()?;
-    if !groups.iter().all(|g| of_all(g.favours.parts().0)) {
-        return Err(ResumeError("what a group favours"));
-    }
-    let without = point
+    let reader = Reader { outcomes };
+    let groups: Vec<GroupState> = point
         .groups
         .iter()
-        .enumerate()
-        .filter(|(_, g)| !g.alpha_without.is_empty());
-    let without: std::collections::BTreeMap<_, _> =
-        without.map(|(i, g)| (i, g.alpha_without.clone())).collect();
-    if !without.values().all(|alpha| of_all(alpha)) {
-        return Err(ResumeError("the belief without a group"));
+        .map(|group| reader.group(group))
+        .collect::<Result<_, _>>()?;
+    let id = |i: u32| match usize::try_from(i).ok().and_then(|i| groups.get(i)) {
+        Some(group) => Ok(group.id),
+        None => Err(ResumeError("the index of a group")),
+    };
+    let mut without = BTreeMap::new();
+    for (state, group) in groups.iter().zip(&point.groups) {
+        if !group.alpha_without.is_empty() {
+            without.insert(state.id, reader.of_all(&group.alpha_without)?);
+        }
+    }
+    let mut standing = BTreeMap::new();
+    for claim in &point.standing {
+        let claim_of = reader.standing(claim.since_slot, &claim.doubts)?;
+        standing.insert(id(claim.group)?, claim_of);
+    }
+    let mut sieges = Vec::with_capacity(point.sieges.len());
+    for siege in &point.sieges {
+        sieges.push(SiegeClaim {
+            group: id(siege.group)?,
+            side: reader.outcome(siege.side)?,
+            slot: Slot(siege.slot),
+            weight: siege.weight,
+        });
     }
     Ok(ResumePoint {
-        filter: Standing {
+        filter: FilterState {
             hour: point.slot,
+            stepped: point.stepped_slot,
             alpha: point.alpha.clone(),
             clash: point.clash,
             without,
-            ladders: point
-                .ladders
-                .iter()
-                .map(|l| {
-                    Ladder::from_rungs(
-                        l.slots
-                            .iter()
-                            .copied()
-                            .zip(l.stayed.iter().copied())
-                            .collect(),
-                    )
-                })
-                .collect(),
+            standing,
+            ladders: point.ladders.iter().map(rungs).collect(),
             led: point
                 .led
                 .iter()
-                .map(|side| below(*side, outcomes))
+                .map(|side| reader.outcome(*side))
                 .collect::<Result<_, _>>()?,
         },
-        sieges: point
-            .sieges
-            .iter()
-            .map(|s| {
-                Ok(SiegeClaim {
-                    group: below(s.group, groups.len())?,
-                    side: below(s.side, outcomes)?,
-                    slot: Slot(s.slot),
-                    weight: s.weight,
-                })
-            })
-            .collect::<Result<_, ResumeError>>()?,
+        sieges,
         groups,
         members_named: point
             .members_named
@@ -170,11 +202,8 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
         sub_places: point
             .sub_places
             .iter()
-            .map(|sub| SubPlaceEvidence {
-                share: sub.share,
-                newest: sub.newest_slot.map(Slot),
-            })
-            .collect(),
+            .map(|sub| reader.sub_place(sub))
+            .collect::<Result<_, _>>()?,
         reconstructed: point.reconstructed,
         newest_event: point
             .newest_event_us
@@ -189,33 +218,97 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
     })
 }
 
-fn group(group: &wire::GroupState) -> Result<GroupState, ResumeError> {
-    let report = |r: &v1::ReportReference| {
-        Some((
-            ReportKey {
-                partner: PartnerId::new(&r.partner_id).ok()?,
-                report: ReportId::parse(&r.report_id)?,
+fn rungs(ladder: &wire::StayLadder) -> Ladder {
+    let slots = ladder.slots.iter().copied();
+    Ladder::from_rungs(slots.zip(ladder.stayed.iter().copied()).collect())
+}
+
+/// Reads what a point of so many outcomes holds.
+struct Reader {
+    outcomes: usize,
+}
+
+impl Reader {
+    fn of_all(&self, values: &[f64]) -> Result<Vec<f64>, ResumeError> {
+        if values.len() == self.outcomes {
+            Ok(values.to_vec())
+        } else {
+            Err(ResumeError("values for other outcomes"))
+        }
+    }
+
+    fn outcome(&self, i: u32) -> Result<usize, ResumeError> {
+        let i = usize::try_from(i).ok().filter(|i| *i < self.outcomes);
+        i.ok_or(ResumeError("the index of an outcome"))
+    }
+
+    fn standing(&self, since: i64, doubts: &[f64]) -> Result<StandingClaim, ResumeError> {
+        Ok(StandingClaim {
+            since,
+            doubts: self.of_all(doubts)?,
+        })
+    }
+
+    fn sub_place(&self, sub: &wire::SubPlaceEvidence) -> Result<SubPlace, ResumeError> {
+        Ok(SubPlace {
+            share: sub.share,
+            newest: sub.newest_slot.map(Slot),
+            own: sub.own.as_ref().map(|own| self.part(own)).transpose()?,
+        })
+    }
+
+    fn part(&self, own: &wire::PartBelief) -> Result<FilterState, ResumeError> {
+        let mut standing = BTreeMap::new();
+        for claim in &own.standing {
+            let claim_of = self.standing(claim.since_slot, &claim.doubts)?;
+            standing.insert(claim.group_id, claim_of);
+        }
+        Ok(FilterState {
+            hour: own.slot,
+            stepped: own.stepped_slot,
+            alpha: self.of_all(&own.alpha)?,
+            clash: own.clash,
+            without: BTreeMap::new(),
+            standing,
+            ladders: Vec::new(),
+            led: Vec::new(),
+        })
+    }
+
+    fn group(&self, group: &wire::GroupState) -> Result<GroupState, ResumeError> {
+        let favours = match group.favours.as_slice() {
+            [] => None,
+            favours => Some(Favours::from_parts(self.of_all(favours)?, group.slot)),
+        };
+        Ok(GroupState {
+            id: group_id(&group.group),
+            favours,
+            facts: GroupFacts {
+                key: group.group.clone(),
+                name: group.name.clone(),
+                direct: group.direct,
+                interest: match group.interest() {
+                    v1::Interest::SelfServing => Interest::SelfServing,
+                    v1::Interest::Neutral => Interest::Neutral,
+                    v1::Interest::AgainstInterest => Interest::AgainstInterest,
+                    v1::Interest::Unspecified => return Err(ResumeError("an interest")),
+                },
+                reason: group.reason.clone(),
+                strength: group.strength,
+                reports: group
+                    .reports
+                    .iter()
+                    .map(|r| report(r).ok_or(ResumeError("a report")))
+                    .collect::<Result<_, _>>()?,
             },
-            r.partner_reference.clone(),
-        ))
+        })
+    }
+}
+
+fn report(r: &v1::ReportReference) -> Option<(ReportKey, String)> {
+    let key = ReportKey {
+        partner: PartnerId::new(&r.partner_id).ok()?,
+        report: ReportId::parse(&r.report_id)?,
     };
-    Ok(GroupState {
-        key: group.group.clone(),
-        name: group.name.clone(),
-        favours: Favours::from_parts(group.favours.clone(), group.slot),
-        direct: group.direct,
-        interest: match group.interest() {
-            v1::Interest::SelfServing => Interest::SelfServing,
-            v1::Interest::Neutral => Interest::Neutral,
-            v1::Interest::AgainstInterest => Interest::AgainstInterest,
-            v1::Interest::Unspecified => return Err(ResumeError("an interest")),
-        },
-        reason: group.reason.clone(),
-        strength: group.strength,
-        reports: group
-            .reports
-            .iter()
-            .map(|r| report(r).ok_or(ResumeError("a report")))
-            .collect::<Result<_, _>>()?,
-    })
+    Some((key, r.partner_reference.clone()))
 }

@@ -166,7 +166,7 @@ impl Replica {
             }
         }
         let reports = self.known(resolved)?;
-        let folded = Folded::of(family(resolved, asked, &reports));
+        let mut folded = Folded::of(family(resolved, asked, &reports));
         Ok(folded.evaluate(resolved.as_of, resolved.as_known_at))
     }
 

@@ -1,11 +1,13 @@
 //! What one record causes: which places to fold again, and the entries that change.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::{Changed, Registry, View};
+use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_engine::{Family, Folded, METHOD_VERSION, Question, affected_places, family_places};
 use ascertain_log::{PartitionId, Position};
@@ -15,6 +17,7 @@ use ascertain_replica::{ReportReplica, Taken};
 use prost::Message as _;
 
 use crate::error::ReconcileError;
+use crate::folds::Folds;
 use crate::published::{Done, Published};
 
 /// Bytes of entries in one record of the state log; a cause with more is told in
@@ -29,6 +32,7 @@ pub(crate) struct Folder {
     pub reports: ReportReplica,
     pub published: Published,
     pub done: Done,
+    pub folds: Folds,
 }
 
 impl Folder {
@@ -43,6 +47,10 @@ impl Folder {
         let adopted = before.max(position.registry_sequence.0);
         let view = registry.at(adopted);
         let mut places = self.touched_by_registry(registry, before, adopted)?;
+        if adopted != before {
+            // A fold reads the registry throughout.
+            self.folds.forget();
+        }
         let by_registry = places.clone();
         if let Taken::Report(report) = taken {
             places.extend(affected_places(&report.places(), view));
@@ -61,7 +69,11 @@ impl Folder {
             } else {
                 StateCause::Report
             };
-            if let Some(entry) = self.refold(place, view, position, cause)? {
+            let report = match taken {
+                Taken::Report(report) if !by_registry.contains(&id) => Some(report),
+                _ => None,
+            };
+            if let Some(entry) = self.refold(place, view, position, report, cause)? {
                 self.published.put(id, entry.clone());
                 entries.push(entry);
             }
@@ -75,22 +87,17 @@ impl Folder {
 
     /// Folds a place again; the entry, if it says anything new.
     fn refold(
-        &self,
+        &mut self,
         place: &Place,
         view: View<'_>,
         position: &Position,
+        report: Option<&Arc<Report>>,
         cause: StateCause,
     ) -> Result<Option<StateEntry>, ReconcileError> {
-        let family = family_places(&place.id, view);
-        let reports = self
-            .reports
-            .of_places(self.partition, &family, position.sequence, None)?;
-        let folded = Folded::of(Family {
-            place,
-            registry: view,
-            audience: Audience::Clear,
-            reports: &reports,
-        });
+        let mut folded = match self.folds.with(place, view, report) {
+            Some(folded) => folded,
+            None => self.from_the_start(place, view, position)?,
+        };
         let last = self.published.entry(&place.id)?;
         if last.is_none() && !folded.has_evidence() {
             return Ok(None);
@@ -107,6 +114,7 @@ impl Folder {
         // Where evidence is newer than its knowledge, hindsight is needed.
         let state = point.evaluate(&question);
         let state = state.unwrap_or_else(|| folded.evaluate(known_at, known_at));
+        self.folds.keep(place.id.clone(), folded);
         let entry = StateEntry {
             state: Some(outward::control_state(&state, METHOD_VERSION)),
             resume: Some(resume::outward(&point)),
@@ -115,6 +123,25 @@ impl Folder {
         let unchanged =
             last.is_some_and(|last| last.resume == entry.resume && sides(&last) == sides(&entry));
         Ok((!unchanged).then_some(entry))
+    }
+
+    /// Folds all that is known of a place by a position.
+    fn from_the_start(
+        &self,
+        place: &Place,
+        view: View<'_>,
+        position: &Position,
+    ) -> Result<Folded, ReconcileError> {
+        let family = family_places(&place.id, view);
+        let reports = self
+            .reports
+            .of_places(self.partition, &family, position.sequence, None)?;
+        Ok(Folded::of(Family {
+            place,
+            registry: view,
+            audience: Audience::Clear,
+            reports: &reports,
+        }))
     }
 
     /// The places that changes of the registry bear on, among those with evidence.

@@ -8,10 +8,11 @@
 //! A partition's state log is a function of the partition's records alone, with the
 //! prefix of partition 0 that they adopt: whoever computes it writes the same
 //! bytes. The service is [`service`]; one partition is [`partition`]; what a record
-//! causes is [`fold`].
+//! causes is [`fold`]; folds kept for the next record are [`folds`].
 
 mod error;
 mod fold;
+mod folds;
 mod partition;
 mod progress;
 mod published;

@@ -16,6 +16,7 @@ use prost::Message as _;
 
 use crate::error::ReconcileError;
 use crate::fold::Folder;
+use crate::folds::Folds;
 use crate::progress::{Progress, Reached};
 use crate::published::{Done, Published};
 
@@ -74,6 +75,7 @@ impl Partition {
             reports,
             published,
             done,
+            folds: Folds::default(),
         };
         self.note(start, end, None, start >= end);
         let mut batches = follow_forever(
