@@ -14,6 +14,7 @@ pub mod dependence;
 pub mod dispute;
 pub mod dynamics;
 pub mod filter;
+pub mod offline;
 pub mod outcomes;
 pub mod stay;
 pub mod tables;
