@@ -1,6 +1,11 @@
 //! Truth inference over a closed problem: many sources say what each of many items
 //! is, without times, and nobody says who is right.
 
+mod closed;
+mod layout;
+mod spread;
+mod temper;
+
 /// One claim: a source says that an item has a value. Indices are dense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
@@ -79,22 +84,86 @@ pub struct Fit {
     pub posteriors: Posteriors,
     /// Rounds of learning until the sources' tables stood still.
     pub rounds: u32,
+    /// Whether the values were taken as open: each item has its own.
+    pub open: bool,
+    evidence: Evidence,
+}
+
+/// What the posteriors are made of, so that they can be tempered otherwise.
+#[derive(Debug, Clone, PartialEq)]
+struct Evidence {
+    /// Per item (value, ln of prior × likelihood up to a constant).
+    scores: Posteriors,
+    /// Per item the power that the scores are raised to.
+    powers: Vec<f64>,
+    /// Per value what an item is without claims; empty for an open vocabulary.
+    prior: Vec<f64>,
+}
+
+/// Share of the prior in every answer: nothing is ever ruled out.
+const FLOOR: f64 = 0.02;
+
+impl Fit {
+    /// The posteriors with every power multiplied by `scale`, above 0: below 1 they
+    /// are less sure. For calibration by known truths.
+    #[must_use]
+    pub fn tempered(&self, scale: f64) -> Posteriors {
+        let Evidence {
+            scores,
+            powers,
+            prior,
+        } = &self.evidence;
+        let row = |(item, power): (usize, &f64)| {
+            let row = scores.row(item);
+            let own: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
+            let mut probabilities = vec![0.0; own.len()];
+            closed::softmax(&own, power * scale, &mut probabilities);
+            let even = 1.0 / row.len() as f64;
+            let mixed = row.iter().zip(probabilities).map(|((value, _), p)| {
+                let base = prior.get(*value as usize).copied().unwrap_or(even);
+                (*value, (1.0 - FLOOR) * p + FLOOR * base)
+            });
+            mixed.collect::<Vec<(u32, f64)>>()
+        };
+        Posteriors::from_rows(powers.iter().enumerate().map(row))
+    }
 }
 
 /// Infers the items' values and the sources' reliability together.
 #[must_use]
 pub fn fit(problem: &Problem) -> Fit {
-    // The share of each value among an item's claims, for now.
-    let mut counts = vec![1.0; problem.items * problem.values];
-    for claim in &problem.claims {
-        counts[claim.item as usize * problem.values + claim.value as usize] += 1.0;
+    let layout = layout::Layout::new(problem);
+    if problem.values < 2 {
+        return trivial(problem);
     }
-    for row in counts.chunks_mut(problem.values.max(1)) {
-        let sum: f64 = row.iter().sum();
-        row.iter_mut().for_each(|c| *c /= sum);
-    }
+    let learned = closed::learn(&layout);
+    let powers =
+        (0..problem.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
+    let mut fit = Fit {
+        posteriors: Posteriors::from_rows([]),
+        rounds: learned.rounds,
+        open: false,
+        evidence: Evidence {
+            scores: Posteriors::from_dense(problem.values, &learned.scores),
+            powers: powers.collect(),
+            prior: learned.prior,
+        },
+    };
+    fit.posteriors = fit.tempered(1.0);
+    fit
+}
+
+/// With one value there is nothing to infer.
+fn trivial(problem: &Problem) -> Fit {
+    let sure = vec![1.0; problem.items * problem.values];
     Fit {
-        posteriors: Posteriors::from_dense(problem.values, &counts),
+        posteriors: Posteriors::from_dense(problem.values, &sure),
         rounds: 0,
+        open: false,
+        evidence: Evidence {
+            scores: Posteriors::from_dense(problem.values, &vec![0.0; sure.len()]),
+            powers: vec![1.0; problem.items],
+            prior: vec![1.0; problem.values],
+        },
     }
 }
