@@ -10,7 +10,7 @@ use ascertain_fusion::offline::{Posteriors, Problem};
 pub type Baseline = fn(&Problem) -> Posteriors;
 
 /// Every baseline for a closed vocabulary, under the name the literature gives it.
-pub const CLOSED: &[(&str, Baseline)] = &[
+pub const STATIC: &[(&str, Baseline)] = &[
     ("majority", majority),
     ("wawa", wawa),
     ("one-coin", one_coin),
