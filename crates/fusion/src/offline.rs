@@ -2,7 +2,9 @@
 //! is, without times, and nobody says who is right.
 
 mod closed;
+mod copying;
 mod layout;
+mod open;
 mod spread;
 mod temper;
 
@@ -117,8 +119,12 @@ impl Fit {
             let row = scores.row(item);
             let own: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
             let mut probabilities = vec![0.0; own.len()];
-            closed::softmax(&own, power * scale, &mut probabilities);
-            let even = 1.0 / row.len() as f64;
+            if self.open {
+                open::with_none(&own, power * scale, &mut probabilities);
+            } else {
+                closed::softmax(&own, power * scale, &mut probabilities);
+            }
+            let even = 1.0 / probabilities.len() as f64;
             let mixed = row.iter().zip(probabilities).map(|((value, _), p)| {
                 let base = prior.get(*value as usize).copied().unwrap_or(even);
                 (*value, (1.0 - FLOOR) * p + FLOOR * base)
@@ -136,6 +142,9 @@ pub fn fit(problem: &Problem) -> Fit {
     if problem.values < 2 {
         return trivial(problem);
     }
+    if is_open(problem) {
+        return fit_open(&layout);
+    }
     let learned = closed::learn(&layout);
     let powers =
         (0..problem.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
@@ -147,6 +156,38 @@ pub fn fit(problem: &Problem) -> Fit {
             scores: Posteriors::from_dense(problem.values, &learned.scores),
             powers: powers.collect(),
             prior: learned.prior,
+        },
+    };
+    fit.posteriors = fit.tempered(1.0);
+    fit
+}
+
+/// More values than this are too many for a table of each source.
+const MOST_CLOSED: usize = 30;
+/// So many items at least must share a value, on average, for it to be one of a list.
+const FEWEST_SHARING: usize = 3;
+
+/// Whether the values of a problem are no list to choose from, but the items' own:
+/// more than 30, or claimed of fewer than 3 items each on average.
+#[must_use]
+pub fn is_open(problem: &Problem) -> bool {
+    let mut pairs: Vec<(u32, u32)> = problem.claims.iter().map(|c| (c.item, c.value)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    problem.values > MOST_CLOSED || pairs.len() < FEWEST_SHARING * problem.values
+}
+
+fn fit_open(layout: &layout::Layout) -> Fit {
+    let learned = open::learn(layout);
+    let powers = (0..layout.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
+    let mut fit = Fit {
+        posteriors: Posteriors::from_rows([]),
+        rounds: learned.rounds,
+        open: true,
+        evidence: Evidence {
+            scores: learned.scores,
+            powers: powers.collect(),
+            prior: Vec::new(),
         },
     };
     fit.posteriors = fit.tempered(1.0);
