@@ -18,12 +18,14 @@ mod fold;
 mod group;
 mod interest;
 mod records;
+mod series;
 mod statement;
 
 pub use evaluate::Question;
 pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};
 pub use fold::{Family, Folded, GroupState, ResumePoint, SiegeClaim, SubPlaceEvidence};
 pub use records::{affected_places, family_places};
+pub use series::{Moment, series};
 
 /// The method that computes the numbers; changes whenever they may.
 pub const METHOD_VERSION: &str = "prior-1";
