@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["ascertain-fusion", "ascertain-domain"],
     &["ascertain-engine"],
     &["ascertain-backtest"],
+    &["ascertain-simulator"],
     &["ascertain-proto"],
     &["ascertain-log"],
     &[
