@@ -15,6 +15,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const LAYERS: &[&[&str]] = &[
     &["ascertain-fusion", "ascertain-domain"],
     &["ascertain-engine"],
+    &["ascertain-backtest"],
+    &["ascertain-simulator"],
     &["ascertain-proto"],
     &["ascertain-log"],
     &[

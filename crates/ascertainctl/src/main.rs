@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use commands::{actor, node, place, report, source, state};
+use commands::{actor, backtest, node, place, report, source, state};
 use failure::Failure;
 use output::{Context, Format};
 
@@ -60,6 +60,8 @@ enum Command {
     /// What runs in a process
     #[command(subcommand)]
     Node(node::Command),
+    /// How right answers would have been, from claims in a file; needs no server
+    Backtest(backtest::Args),
 }
 
 fn main() -> ExitCode {
@@ -106,6 +108,7 @@ async fn run(
         Command::Actor(command) => actor::run(command, &mut context).await,
         Command::Source(command) => source::run(command, &mut context).await,
         Command::Node(command) => node::run(command, &mut context).await,
+        Command::Backtest(args) => backtest::run(&args, &mut context),
     }
 }
 

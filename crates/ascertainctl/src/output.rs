@@ -108,6 +108,23 @@ impl Context<'_> {
         Ok(self.out.flush()?)
     }
 
+    /// Shows what the contract has no message for: rows for people and for CSV, else
+    /// the value.
+    pub(crate) fn show_value(
+        &mut self,
+        value: &Value,
+        rows: impl FnOnce() -> Rows,
+    ) -> Result<(), Failure> {
+        let shown = match self.format {
+            Format::Table => rows().to_text(),
+            Format::Csv => return self.csv(&rows()),
+            Format::Json => json::to_json_text(value)?,
+            Format::Yaml => json::to_yaml_text(value)?,
+        };
+        self.out.write_all(shown.as_bytes())?;
+        Ok(self.out.flush()?)
+    }
+
     /// Says something that is no data.
     pub(crate) fn say(&mut self, text: &str) -> Result<(), Failure> {
         Ok(writeln!(self.talk, "{text}")?)

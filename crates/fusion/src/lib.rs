@@ -15,6 +15,7 @@ pub mod dependence;
 pub mod dispute;
 pub mod dynamics;
 pub mod filter;
+pub mod offline;
 pub mod outcomes;
 pub mod standing;
 pub mod stay;

@@ -1,0 +1,210 @@
+//! Truth inference over a closed problem: many sources say what each of many items
+//! is, without times, and nobody says who is right.
+
+mod closed;
+mod copying;
+mod layout;
+mod open;
+mod spread;
+mod temper;
+
+/// One claim: a source says that an item has a value. Indices are dense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// What it is about, below [`Problem::items`].
+    pub item: u32,
+    /// Who says it, below [`Problem::sources`].
+    pub source: u32,
+    /// What is said, below [`Problem::values`].
+    pub value: u32,
+}
+
+/// All claims of a set. Their order carries no meaning, nor do the indices.
+/// Claims that are equal count once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Number of items.
+    pub items: usize,
+    /// Number of sources.
+    pub sources: usize,
+    /// Number of distinct values.
+    pub values: usize,
+    /// Who says what.
+    pub claims: Vec<Claim>,
+}
+
+/// For each item a distribution over values, kept sparse: of a closed vocabulary
+/// every row has all values, of an open one only those that were claimed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posteriors {
+    starts: Vec<usize>,
+    entries: Vec<(u32, f64)>,
+}
+
+impl Posteriors {
+    /// From rows of (value, probability), sorted by value.
+    #[must_use]
+    pub fn from_rows(rows: impl IntoIterator<Item = Vec<(u32, f64)>>) -> Self {
+        let mut starts = vec![0];
+        let mut entries = Vec::new();
+        for row in rows {
+            entries.extend(row);
+            starts.push(entries.len());
+        }
+        Self { starts, entries }
+    }
+
+    /// From probabilities in row-major order, `values` to a row.
+    #[must_use]
+    pub fn from_dense(values: usize, probabilities: &[f64]) -> Self {
+        let row = |row: &[f64]| (0..).zip(row.iter().copied()).collect();
+        Self::from_rows(probabilities.chunks(values.max(1)).map(row))
+    }
+
+    /// Number of items.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The distribution of an item: (value, probability), by value. Of an open
+    /// vocabulary it may be empty (nobody said anything) and may sum to less than
+    /// 1: the rest is on values that nobody claimed.
+    #[must_use]
+    pub fn row(&self, item: usize) -> &[(u32, f64)] {
+        match (self.starts.get(item), self.starts.get(item + 1)) {
+            (Some(&from), Some(&to)) => &self.entries[from..to],
+            _ => &[],
+        }
+    }
+}
+
+/// What was inferred.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// The distribution of every item.
+    pub posteriors: Posteriors,
+    /// Rounds of learning until the sources' tables stood still.
+    pub rounds: u32,
+    /// Whether the values were taken as open: each item has its own.
+    pub open: bool,
+    evidence: Evidence,
+}
+
+/// What the posteriors are made of, so that they can be tempered otherwise.
+#[derive(Debug, Clone, PartialEq)]
+struct Evidence {
+    /// Per item (value, ln of prior × likelihood up to a constant).
+    scores: Posteriors,
+    /// Per item the power that the scores are raised to.
+    powers: Vec<f64>,
+    /// Per value what an item is without claims; empty for an open vocabulary.
+    prior: Vec<f64>,
+}
+
+/// Share of the prior in every answer: nothing is ever ruled out.
+const FLOOR: f64 = 0.02;
+
+impl Fit {
+    /// The posteriors with every power multiplied by `scale`, above 0: below 1 they
+    /// are less sure. For calibration by known truths.
+    #[must_use]
+    pub fn tempered(&self, scale: f64) -> Posteriors {
+        let Evidence {
+            scores,
+            powers,
+            prior,
+        } = &self.evidence;
+        let row = |(item, power): (usize, &f64)| {
+            let row = scores.row(item);
+            let own: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
+            let mut probabilities = vec![0.0; own.len()];
+            if self.open {
+                open::with_none(&own, power * scale, &mut probabilities);
+            } else {
+                closed::softmax(&own, power * scale, &mut probabilities);
+            }
+            let even = 1.0 / probabilities.len() as f64;
+            let mixed = row.iter().zip(probabilities).map(|((value, _), p)| {
+                let base = prior.get(*value as usize).copied().unwrap_or(even);
+                (*value, (1.0 - FLOOR) * p + FLOOR * base)
+            });
+            mixed.collect::<Vec<(u32, f64)>>()
+        };
+        Posteriors::from_rows(powers.iter().enumerate().map(row))
+    }
+}
+
+/// Infers the items' values and the sources' reliability together.
+#[must_use]
+pub fn fit(problem: &Problem) -> Fit {
+    let layout = layout::Layout::new(problem);
+    if problem.values < 2 {
+        return trivial(problem);
+    }
+    if is_open(problem) {
+        return fit_open(&layout);
+    }
+    let learned = closed::learn(&layout);
+    let powers =
+        (0..problem.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
+    let mut fit = Fit {
+        posteriors: Posteriors::from_rows([]),
+        rounds: learned.rounds,
+        open: false,
+        evidence: Evidence {
+            scores: Posteriors::from_dense(problem.values, &learned.scores),
+            powers: powers.collect(),
+            prior: learned.prior,
+        },
+    };
+    fit.posteriors = fit.tempered(1.0);
+    fit
+}
+
+/// More values than this are too many for a table of each source.
+const MOST_CLOSED: usize = 30;
+/// So many items at least must share a value, on average, for it to be one of a list.
+const FEWEST_SHARING: usize = 3;
+
+/// Whether the values of a problem are no list to choose from, but the items' own:
+/// more than 30, or claimed of fewer than 3 items each on average.
+#[must_use]
+pub fn is_open(problem: &Problem) -> bool {
+    let mut pairs: Vec<(u32, u32)> = problem.claims.iter().map(|c| (c.item, c.value)).collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    problem.values > MOST_CLOSED || pairs.len() < FEWEST_SHARING * problem.values
+}
+
+fn fit_open(layout: &layout::Layout) -> Fit {
+    let learned = open::learn(layout);
+    let powers = (0..layout.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
+    let mut fit = Fit {
+        posteriors: Posteriors::from_rows([]),
+        rounds: learned.rounds,
+        open: true,
+        evidence: Evidence {
+            scores: learned.scores,
+            powers: powers.collect(),
+            prior: Vec::new(),
+        },
+    };
+    fit.posteriors = fit.tempered(1.0);
+    fit
+}
+
+/// With one value there is nothing to infer.
+fn trivial(problem: &Problem) -> Fit {
+    let sure = vec![1.0; problem.items * problem.values];
+    Fit {
+        posteriors: Posteriors::from_dense(problem.values, &sure),
+        rounds: 0,
+        open: false,
+        evidence: Evidence {
+            scores: Posteriors::from_dense(problem.values, &vec![0.0; sure.len()]),
+            powers: vec![1.0; problem.items],
+            prior: vec![1.0; problem.values],
+        },
+    }
+}

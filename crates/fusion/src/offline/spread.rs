@@ -1,0 +1,37 @@
+//! Whether sources differ in how often they are right.
+
+/// Values of the alikeness that are tried: e^(-1) to e^6.
+const GRID: std::ops::RangeInclusive<i32> = -8..=48;
+/// Steps of the grid to a factor e.
+const STEPS: f64 = 8.0;
+/// What is expected before any source has been seen, as ln, and how firmly.
+const EXPECTED: (f64, f64) = (1.5, 0.05);
+
+/// How alike sources are, from each one's (claims that agree, claims): the strength
+/// m of the beta distribution with the overall mean that they seem to be drawn from
+/// (beta-binomial likelihood). 1: each is of its own kind. 100: they are all alike.
+pub(crate) fn alikeness(agreement: &[(f64, f64)]) -> f64 {
+    let agree: f64 = agreement.iter().map(|sums| sums.0).sum();
+    let all: f64 = agreement.iter().map(|sums| sums.1).sum();
+    let mean = (agree + 1.0) / (all + 2.0);
+    let worth = |ln_m: f64| {
+        let m = libm::exp(ln_m);
+        let (right, wrong) = (mean * m, (1.0 - mean) * m);
+        let rest = libm::lgamma(m) - libm::lgamma(right) - libm::lgamma(wrong);
+        let far = ln_m - EXPECTED.0;
+        let of_source = |(agree, all): &(f64, f64)| {
+            rest + libm::lgamma(right + agree) + libm::lgamma(wrong + all - agree)
+                - libm::lgamma(m + all)
+        };
+        agreement.iter().map(of_source).sum::<f64>() - EXPECTED.1 * far * far
+    };
+    let mut best = (f64::NEG_INFINITY, 0.0);
+    for step in GRID {
+        let ln_m = f64::from(step) / STEPS;
+        let worth = worth(ln_m);
+        if worth > best.0 {
+            best = (worth, ln_m);
+        }
+    }
+    libm::exp(best.1)
+}

@@ -1,0 +1,205 @@
+//! Scores the engine and the baselines on simulated conflicts.
+//!
+//! ```text
+//! cargo run --release -p ascertain-simulator --example score -- [--seeds 31,32,33] [--no-lags] [SCENARIO ...]
+//! ```
+//!
+//! Means over seeds, 2,400 questions each. Baselines are tuned on seeds 1 to 3 of the
+//! same scenario by log loss.
+#![allow(clippy::print_stdout)] // a table is what it is for
+
+use std::time::Instant;
+
+use ascertain_domain::id::IdError;
+use ascertain_simulator::baselines::{Baseline, Mode, Votes, tuned};
+use ascertain_simulator::score::{Detection, Figures, Sample, detection, engine, figures, samples};
+use ascertain_simulator::{Scenario, World, simulate};
+
+const QUESTIONS: usize = 2_400;
+const TUNED_ON: [u64; 3] = [1, 2, 3];
+
+struct Asked {
+    seeds: Vec<u64>,
+    lags: bool,
+    scenarios: Vec<String>,
+}
+
+fn main() -> Result<(), IdError> {
+    let asked = asked();
+    println!(
+        "{:19} {:24} {:>22}   {:>22}   {:>15}   {:>15}",
+        "", "", "filtering", "smoothing", "near, filtering", "near, smoothing"
+    );
+    println!(
+        "{:19} {:24} {:>6} {:>7} {:>7}   {:>6} {:>7} {:>7}   {:>7} {:>7}   {:>7} {:>7}",
+        "scenario",
+        "answers",
+        "acc %",
+        "logloss",
+        "ECE",
+        "acc %",
+        "logloss",
+        "ECE",
+        "acc %",
+        "logloss",
+        "acc %",
+        "logloss"
+    );
+    for scenario in Scenario::all() {
+        let name = scenario.name.replace([' ', ','], "");
+        let wanted = |w: &String| name.contains(&w.replace([' ', '-', '_'], ""));
+        if asked.scenarios.is_empty() || asked.scenarios.iter().any(wanted) {
+            score(&scenario, &asked)?;
+        }
+    }
+    Ok(())
+}
+
+fn asked() -> Asked {
+    let mut asked = Asked {
+        seeds: vec![31, 32, 33],
+        lags: true,
+        scenarios: Vec::new(),
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--seeds" => {
+                let list = arguments.next().unwrap_or_default();
+                asked.seeds = list.split(',').filter_map(|s| s.parse().ok()).collect();
+            }
+            "--no-lags" => asked.lags = false,
+            _ => asked.scenarios.push(argument),
+        }
+    }
+    asked
+}
+
+/// Figures of all questions and of those near a change.
+#[derive(Clone, Copy, Default)]
+struct Both(Figures, Figures);
+
+impl Both {
+    fn of(samples: &[Sample], answers: &[Vec<f64>]) -> Self {
+        let all = || samples.iter().zip(answers).map(|(s, p)| (s, &**p));
+        Self(
+            figures(all().map(|(s, p)| (s.truth, p))),
+            figures(all().filter(|(s, _)| s.near).map(|(s, p)| (s.truth, p))),
+        )
+    }
+}
+
+fn mean(of: &[Both], value: impl Fn(&Both) -> f64) -> f64 {
+    of.iter().map(value).sum::<f64>() / of.len().max(1) as f64
+}
+
+fn line(scenario: &str, answers: &str, filtering: &[Both], smoothing: &[Both]) {
+    let one = |of: &[Both]| {
+        format!(
+            "{:6.1} {:7.3} {:7.3}",
+            100.0 * mean(of, |b| b.0.accuracy),
+            mean(of, |b| b.0.log_loss),
+            mean(of, |b| b.0.ece)
+        )
+    };
+    let near = |of: &[Both]| {
+        format!(
+            "{:7.1} {:7.3}",
+            100.0 * mean(of, |b| b.1.accuracy),
+            mean(of, |b| b.1.log_loss)
+        )
+    };
+    println!(
+        "{scenario:19} {answers:24} {}   {}   {}   {}",
+        one(filtering),
+        one(smoothing),
+        near(filtering),
+        near(smoothing)
+    );
+}
+
+fn score(scenario: &Scenario, asked: &Asked) -> Result<(), IdError> {
+    let begun = Instant::now();
+    let worlds: Vec<(World, Vec<Sample>)> = worlds(scenario, &asked.seeds)?;
+    let (mut filtering, mut smoothing) = (Vec::new(), Vec::new());
+    for (world, samples) in &worlds {
+        let moments = engine(world, samples);
+        let filtered: Vec<Vec<f64>> = moments.iter().map(|m| m.filtered.clone()).collect();
+        let smoothed: Vec<Vec<f64>> = moments.into_iter().map(|m| m.smoothed).collect();
+        filtering.push(Both::of(samples, &filtered));
+        smoothing.push(Both::of(samples, &smoothed));
+    }
+    line(scenario.name, "ascertain", &filtering, &smoothing);
+    let worst = |of: &[Both]| of.iter().map(|b| b.0.accuracy).fold(1.0, f64::min) * 100.0;
+    let reports: usize = worlds.iter().map(|(w, _)| w.reports.len()).sum();
+    let of_engine = begun.elapsed().as_secs_f64();
+
+    let votes = |worlds: &[(World, Vec<Sample>)]| -> Vec<(Votes, Vec<Sample>)> {
+        worlds
+            .iter()
+            .map(|(w, s)| (Votes::of(w), s.clone()))
+            .collect()
+    };
+    let learnt = votes(&self::worlds(scenario, &TUNED_ON)?);
+    let tried = votes(&worlds);
+    for baseline in Baseline::ALL {
+        let of = |mode| {
+            let Some(tuning) = tuned(baseline, mode, &learnt) else {
+                return Vec::new();
+            };
+            let answers = |(votes, samples): &(Votes, Vec<Sample>)| {
+                let p = samples
+                    .iter()
+                    .map(|s| votes.answer(baseline, mode, tuning, *s));
+                Both::of(samples, &p.collect::<Vec<_>>())
+            };
+            tried.iter().map(answers).collect::<Vec<_>>()
+        };
+        line(
+            "",
+            baseline.name(),
+            &of(Mode::Filtering),
+            &of(Mode::Smoothing),
+        );
+    }
+    println!(
+        "{:19} worst seed {:.1} % filtering, {:.1} % smoothing; {} reports a world; {of_engine:.1} s",
+        "",
+        worst(&filtering),
+        worst(&smoothing),
+        reports / worlds.len().max(1),
+    );
+    if asked.lags {
+        lags(&worlds);
+    }
+    Ok(())
+}
+
+fn lags(worlds: &[(World, Vec<Sample>)]) {
+    let (mut then, mut hindsight) = (Detection::default(), Detection::default());
+    for (world, _) in worlds {
+        let (a, b) = detection(world);
+        then.extend(a);
+        hindsight.extend(b);
+    }
+    for (name, d) in [("as they come", then), ("in hindsight", hindsight)] {
+        println!(
+            "{:19} changes {name}: {} of {} missed; days off: median {:.2}, 90 % within {:.2}; median lag {:+.2}",
+            "",
+            d.missed,
+            d.missed + d.lags.len(),
+            d.quantile(0.5, true),
+            d.quantile(0.9, true),
+            d.quantile(0.5, false),
+        );
+    }
+}
+
+fn worlds(scenario: &Scenario, seeds: &[u64]) -> Result<Vec<(World, Vec<Sample>)>, IdError> {
+    let of = |seed: &u64| {
+        let world = simulate(scenario, *seed)?;
+        let samples = samples(&world, *seed, QUESTIONS);
+        Ok((world, samples))
+    };
+    seeds.iter().map(of).collect()
+}
