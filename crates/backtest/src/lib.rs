@@ -7,6 +7,7 @@ mod error;
 mod habits;
 pub mod metrics;
 mod parallel;
+pub mod plot;
 pub mod read;
 pub mod report;
 mod run;

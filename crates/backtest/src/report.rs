@@ -5,7 +5,7 @@ mod json;
 mod table;
 
 pub use bootstrap::Difference;
-pub use table::{HEADER, Row};
+pub use table::{Answers, Days, HEADER, Row};
 
 use crate::read::{Claims, Noted, Timing, Truth};
 use crate::tally::{Means, Reliability, Tally};
@@ -24,9 +24,8 @@ pub struct Report {
     /// Share of days on which the last word of any source was right: none that
     /// chooses among the sources' words can be right more often.
     pub some_source_is_right: Option<Blocks<f64>>,
-    /// How much less ours loses near a change than the vote of each source's last
-    /// word.
-    pub difference: Option<Difference>,
+    /// How ours and the vote of each source's last word differ near a change.
+    pub differences: Vec<Difference>,
     /// Baselines that were not run, with why.
     pub skipped: Vec<(&'static str, &'static str)>,
     /// What was found in the files.
@@ -96,7 +95,7 @@ impl Report {
             methods: methods.collect(),
             counts: counts(claims, truth),
             some_source_is_right: None,
-            difference: None,
+            differences: Vec::new(),
             skipped: vec![
                 ("latest claim wins", same),
                 ("latest per source, vote", same),
@@ -132,7 +131,7 @@ impl Report {
                 sums,
             ));
         }
-        let days = |block: usize| run.sums[timed::ASCERTAIN].said[block].loss().0;
+        let days = |block: usize| run.sums[timed::ASCERTAIN].said[block].totals().count;
         #[allow(clippy::cast_precision_loss)] // far fewer days than 2^52
         let right = |block: usize| run.some_right[block] as f64 / days(block) as f64;
         let mut counts = counts(claims, truth);
@@ -140,11 +139,6 @@ impl Report {
         counts.push(("scored_all", days(ALL)));
         counts.push(("scored_changed_places", days(CHANGED_PLACES)));
         counts.push(("scored_near_change", days(NEAR_CHANGE)));
-        let near: Vec<(u64, f64)> = run
-            .near_by_place
-            .iter()
-            .map(|(days, loss)| (*days, loss[timed::ASCERTAIN] - loss[timed::VOTE]))
-            .collect();
         Self {
             timing: Timing::Timed,
             methods,
@@ -154,7 +148,7 @@ impl Report {
                 changed_places: right(CHANGED_PLACES),
                 near_change: right(NEAR_CHANGE),
             }),
-            difference: bootstrap::difference(&near),
+            differences: bootstrap::differences(&run.near_by_place),
             skipped,
             noted: Noted::default(),
             seconds: 0.0,
@@ -178,6 +172,12 @@ fn counts(claims: &Claims, truth: Option<&Truth>) -> Vec<(&'static str, u64)> {
 }
 
 impl Method {
+    /// Whether it is the method that is measured, and no baseline.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.name.starts_with("ascertain")
+    }
+
     fn timed(name: &'static str, seconds: f64, half_life: Option<f64>, sums: &Sums) -> Self {
         let blocks = |tallies: &[Tally]| Blocks {
             all: tallies[ALL].means(),

@@ -9,7 +9,7 @@ use crate::error::{Error, Mistakes};
 use crate::read::{self, Claims, Noted, Timing, Truth};
 use crate::report::Report;
 use crate::world::World;
-use crate::{timed, untimed};
+use crate::{plot, timed, untimed};
 
 /// Which files to read and to write.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,8 @@ pub struct Files {
     pub places: Option<PathBuf>,
     /// Where the probabilities go.
     pub out: Option<PathBuf>,
+    /// Where the picture goes.
+    pub plot: Option<PathBuf>,
 }
 
 /// How far a backtest is.
@@ -105,6 +107,14 @@ pub fn run(files: &Files, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Repo
     };
     if let Some(out) = &mut out {
         out.flush().map_err(write_error)?;
+    }
+    if let Some(file) = &files.plot {
+        match plot::svg(&report) {
+            Some(picture) => {
+                std::fs::write(file, picture).map_err(|cause| Error::write(file, cause))?;
+            }
+            None => noted.count("pictures not drawn, as there is nothing to score"),
+        }
     }
     report.noted = noted;
     report.seconds = start.elapsed().as_secs_f64();

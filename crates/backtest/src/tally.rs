@@ -26,6 +26,17 @@ struct Bin {
     correct: f64,
 }
 
+/// Sums over answers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Totals {
+    /// How many.
+    pub(crate) count: u64,
+    /// How many were right, ties shared.
+    pub(crate) correct: f64,
+    /// Of −ln p(truth).
+    pub(crate) log_loss: f64,
+}
+
 /// Means over answers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Means {
@@ -98,9 +109,13 @@ impl Tally {
         }
     }
 
-    /// How many answers, and the sum of their losses.
-    pub(crate) fn loss(&self) -> (u64, f64) {
-        (self.count, self.log_loss)
+    /// The sums themselves.
+    pub(crate) fn totals(&self) -> Totals {
+        Totals {
+            count: self.count,
+            correct: self.correct,
+            log_loss: self.log_loss,
+        }
     }
 
     /// The means; `None` without answers.

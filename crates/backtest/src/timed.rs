@@ -19,7 +19,7 @@ use crate::world::World;
 use score::{Day, Kinds};
 use stretches::{HALF_LIVES, Stretch, stretches};
 
-pub(crate) use score::{ALL, CHANGED_PLACES, NEAR_CHANGE, Sums};
+pub(crate) use score::{ALL, Apart, CHANGED_PLACES, NEAR_CHANGE, Sums};
 
 /// Places are worked on so many at a time: what is made of them waits in memory.
 const BATCH: usize = 64;
@@ -52,15 +52,15 @@ pub(crate) struct TimedRun {
     pub(crate) sums: Vec<Sums>,
     /// The sums of the decayed vote, with the half-life in days of each.
     pub(crate) decayed: Vec<(f64, Sums)>,
-    /// Time that each of [`METHODS`] took.
+    /// How long each of [`METHODS`] took.
     pub(crate) seconds: [f64; METHODS.len()],
     /// Whether Dawid–Skene was run.
     pub(crate) dawid_skene: bool,
     /// Days on which the last word of any source was right, by block.
     pub(crate) some_right: [u64; score::BLOCKS],
-    /// Days near a change and the losses of [`METHODS`] on them, for each place that
-    /// has such days.
-    pub(crate) near_by_place: Vec<(u64, [f64; METHODS.len()])>,
+    /// How ours and the vote of each source's last word differ near a change, for
+    /// each place that has such days.
+    pub(crate) near_by_place: Vec<[Apart; 3]>,
     /// Days with an answer, over all places.
     pub(crate) place_days: u64,
     /// Places without any noon between their first claim and the end.
@@ -123,8 +123,10 @@ struct PlaceRun {
     days: u64,
     sums: Option<Vec<Sums>>,
     some_right: [u64; score::BLOCKS],
+    /// How long the engine, the baselines and all of it took.
     engine: Duration,
     others: Duration,
+    all: Duration,
 }
 
 /// Runs a timed set. Rows go to `out`; `progress` is told how many places of how
@@ -165,14 +167,25 @@ pub(crate) fn run(
         progress(done, count);
         let batch = done..count.min(done + BATCH);
         done = batch.end;
-        for place in parallel::map(batch, |place| setting.place(place)) {
+        let start = Instant::now();
+        let places = parallel::map(batch, |place| {
+            let start = Instant::now();
+            let mut run = setting.place(place);
+            run.all = start.elapsed();
+            run
+        });
+        let passed = start.elapsed().as_secs_f64();
+        let took: f64 = places.iter().map(|place| place.all.as_secs_f64()).sum();
+        // Places are worked on side by side: each method gets its share of what passed.
+        let share = |time: Duration| time.as_secs_f64() / took.max(f64::MIN_POSITIVE) * passed;
+        for place in places {
             if let Some(out) = &mut out {
                 out.write_all(&place.rows).map_err(&write_error)?;
             }
             run.place_days += place.days;
             run.without_noon += u64::from(place.days == 0);
-            run.seconds[ASCERTAIN] += place.engine.as_secs_f64();
-            run.seconds[VOTE] += place.others.as_secs_f64();
+            run.seconds[ASCERTAIN] += share(place.engine);
+            run.seconds[VOTE] += share(place.others);
             let Some(of_place) = &place.sums else {
                 continue;
             };
@@ -180,10 +193,10 @@ pub(crate) fn run(
             for (all, right) in run.some_right.iter_mut().zip(place.some_right) {
                 *all += right;
             }
-            let near = |method: usize| of_place[method].said[NEAR_CHANGE].loss();
-            if near(ASCERTAIN).0 > 0 {
-                let losses = std::array::from_fn(|method| near(method).1);
-                run.near_by_place.push((near(ASCERTAIN).0, losses));
+            let [ours, theirs] = [ASCERTAIN, VOTE].map(|method| of_place[method].near_change());
+            if ours[0].totals().count > 0 {
+                let apart = |i: usize| Apart::of(ours[i].totals(), theirs[i].totals());
+                run.near_by_place.push(std::array::from_fn(apart));
             }
         }
     }
@@ -277,6 +290,7 @@ impl<'a> Setting<'a> {
             some_right: [0; score::BLOCKS],
             engine: Duration::ZERO,
             others: Duration::ZERO,
+            all: Duration::ZERO,
         };
         let about = self.claims.about(number(place));
         let Some(first) = about.first() else {

@@ -28,6 +28,22 @@ use crate::read::{
     Truth, VACATED,
 };
 
+/// The most sides: with more, values are no holders, but free text.
+const MOST_SIDES: usize = 256;
+
+/// Why files make no world.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorldError {
+    /// Too many values name a holder.
+    #[error(
+        "has, with the truth, {0} different values; claims with times say which of at most {MOST_SIDES} sides holds a place, and free values are for claims without a time"
+    )]
+    Sides(usize),
+    /// An id cannot be made.
+    #[error(transparent)]
+    Id(#[from] IdError),
+}
+
 /// What the engine folds.
 pub(crate) struct World<'a> {
     claims: &'a Claims,
@@ -53,15 +69,19 @@ impl<'a> World<'a> {
     /// Makes a world of what was read.
     ///
     /// # Errors
-    /// [`IdError`] never: the ids are made here.
+    /// [`WorldError::Sides`] where there are more sides than are ever at war; no other:
+    /// the ids are made here.
     pub(crate) fn of(
         claims: &'a Claims,
         truth: Option<&Truth>,
         sources: Option<&Sources>,
         places: Option<&Places>,
         noted: &mut Noted,
-    ) -> Result<Self, IdError> {
+    ) -> Result<Self, WorldError> {
         let sides = sides(claims, truth);
+        if sides.len() > MOST_SIDES {
+            return Err(WorldError::Sides(sides.len()));
+        }
         let outcomes: Vec<String> = sides
             .iter()
             .cloned()

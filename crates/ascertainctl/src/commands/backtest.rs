@@ -3,11 +3,11 @@
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
-use ascertain_backtest::report::{HEADER, Row};
+use ascertain_backtest::report::HEADER;
 use ascertain_backtest::{Error, Files, Progress};
 
 use crate::failure::Failure;
-use crate::output::{Context, Rows};
+use crate::output::{Context, Format, Rows};
 
 /// Which files, and where the results go.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// place,time,value,probability,smoothed
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Draw reliability, and with times the accuracy around a change, there as SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
 }
 
 impl From<Error> for Failure {
@@ -61,6 +64,7 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
         sources: args.sources.clone(),
         places: args.places.clone(),
         out: args.out.clone(),
+        plot: args.plot.clone(),
     };
     let shown = io::stderr().is_terminal();
     let result = ascertain_backtest::run(&files, &mut |progress| {
@@ -76,10 +80,12 @@ pub(crate) fn run(args: &Args, context: &mut Context<'_>) -> Result<(), Failure>
     for remark in report.remarks() {
         context.say(&remark)?;
     }
-    let rows = report.rows();
-    context.show_value(&report.to_json(), || {
-        Rows::new(HEADER, rows.iter().map(Row::all_cells))
-    })
+    let (rows, digits) = match context.format {
+        Format::Table => (report.main_rows(), Some(4)),
+        Format::Csv | Format::Json | Format::Yaml => (report.rows(), None),
+    };
+    let rows = Rows::new(HEADER, rows.iter().map(|row| row.cells(digits)));
+    context.show_value(&report.to_json(), || rows)
 }
 
 fn show(progress: Progress<'_>, talk: &mut (dyn io::Write + Send)) {

@@ -1,12 +1,21 @@
 //! How sure a difference is: places drawn anew, with replacement.
 
+use super::table::Answers;
+use crate::timed::Apart;
+
 /// How often places are drawn.
 const DRAWS: usize = 2_000;
 
-/// A mean difference per day, and the interval that 95 % of draws lie in.
+/// A mean difference per day near a change, ours minus the vote of each source's
+/// last word, and the interval that 95 % of draws lie in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// Ours minus the baseline's; below 0 ours is better.
+    /// Of which answers.
+    pub answers: Answers,
+    /// Of which score: `log_loss`, where below 0 ours is better, or `accuracy`, where
+    /// above.
+    pub score: &'static str,
+    /// The mean over all days.
     pub mean: f64,
     /// 2.5 % of draws lie below.
     pub low: f64,
@@ -18,9 +27,37 @@ pub struct Difference {
     pub draws: usize,
 }
 
-/// From days and the sum of differences on them, for each place; a place is drawn
-/// whole, as the days of one place hang together. `None` with fewer than two places.
-pub(super) fn difference(places: &[(u64, f64)]) -> Option<Difference> {
+/// Takes one score's difference.
+type Score = fn(&Apart) -> f64;
+
+/// The differences in each score of each kind of answers; none with fewer than two
+/// places.
+pub(super) fn differences(places: &[[Apart; 3]]) -> Vec<Difference> {
+    let kinds = [Answers::AsSaid, Answers::Floored, Answers::Renormalised];
+    let scores: [(_, Score); 2] = [("log_loss", |a| a.log_loss), ("accuracy", |a| a.right)];
+    let mut found = Vec::new();
+    for (score, of) in scores {
+        for (kind, answers) in kinds.into_iter().enumerate() {
+            let sums = places.iter().map(|p| (p[kind].days, of(&p[kind])));
+            // A place may have no day among holders.
+            let sums: Vec<(u64, f64)> = sums.filter(|(days, _)| *days > 0).collect();
+            found.extend(interval(&sums).map(|(mean, low, high)| Difference {
+                answers,
+                score,
+                mean,
+                low,
+                high,
+                places: sums.len(),
+                draws: DRAWS,
+            }));
+        }
+    }
+    found
+}
+
+/// The mean and its interval, from days and the sum of differences on them, for each
+/// place; a place is drawn whole, as the days of one place hang together.
+fn interval(places: &[(u64, f64)]) -> Option<(f64, f64, f64)> {
     if places.len() < 2 {
         return None;
     }
@@ -30,13 +67,8 @@ pub(super) fn difference(places: &[(u64, f64)]) -> Option<Difference> {
         .collect();
     means.sort_by(f64::total_cmp);
     let tail = DRAWS / 40;
-    Some(Difference {
-        mean: mean(places.iter().copied()),
-        low: means[tail],
-        high: means[DRAWS - 1 - tail],
-        places: places.len(),
-        draws: DRAWS,
-    })
+    let (low, high) = (means[tail], means[DRAWS - 1 - tail]);
+    Some((mean(places.iter().copied()), low, high))
 }
 
 #[allow(clippy::cast_precision_loss)] // far fewer days than 2^52
@@ -70,21 +102,22 @@ mod tests {
 
     #[test]
     fn a_difference_that_all_places_share_is_sure() {
-        let places = vec![(10, -1.0); 50];
-        let found = difference(&places).unwrap();
-        assert!((found.low + 0.1).abs() < 1e-12 && (found.high + 0.1).abs() < 1e-12);
+        let (mean, low, high) = interval(&vec![(10, -1.0); 50]).unwrap();
+        for value in [mean, low, high] {
+            assert!((value + 0.1).abs() < 1e-12, "{value}");
+        }
     }
 
     #[test]
     fn one_place_among_many_makes_no_sure_difference() {
         let mut places = vec![(10, 0.0); 50];
         places[7].1 = -100.0;
-        let found = difference(&places).unwrap();
-        assert!(found.mean < 0.0 && found.high >= 0.0, "{found:?}");
+        let (mean, _, high) = interval(&places).unwrap();
+        assert!(mean < 0.0 && high >= 0.0, "{mean} {high}");
     }
 
     #[test]
     fn one_place_tells_nothing_of_others() {
-        assert_eq!(difference(&[(10, 1.0)]), None);
+        assert_eq!(interval(&[(10, 1.0)]), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Blocks, Method, Report};
+use super::{Blocks, Days, Difference, Method, Report};
 use crate::read::Timing;
 use crate::tally::Means;
 
@@ -39,22 +39,27 @@ impl Report {
             let share = |p: f64| if p.is_finite() { json!(p) } else { Value::Null };
             report["some_source_is_right"] = blocks(right, share);
         }
-        if let Some(difference) = self.difference {
-            report["bootstrap"] = json!({
-                "method": "ascertain",
-                "baseline": "latest per source, vote",
-                "score": "log_loss",
-                "days": "near_change",
-                "difference": difference.mean,
-                "low": difference.low,
-                "high": difference.high,
-                "confidence": 0.95,
-                "places": difference.places,
-                "draws": difference.draws,
-            });
+        if self.timing == Timing::Timed {
+            report["bootstrap"] = self.differences.iter().map(difference).collect();
         }
         report
     }
+}
+
+fn difference(difference: &Difference) -> Value {
+    json!({
+        "method": "ascertain",
+        "baseline": "latest per source, vote",
+        "days": Days::NearChange.word(),
+        "answers": difference.answers.word(),
+        "score": difference.score,
+        "difference": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "confidence": 0.95,
+        "places": difference.places,
+        "draws": difference.draws,
+    })
 }
 
 fn method(method: &Method) -> Value {

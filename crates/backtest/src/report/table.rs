@@ -1,128 +1,212 @@
 //! The report for people, and as rows.
 
-use super::{Blocks, Method, Report, TimedMeans};
+use super::{Blocks, Difference, Method, Report};
 use crate::tally::Means;
 
-/// Takes the means of one way of answering.
-type Said = fn(&TimedMeans) -> Blocks<Option<Means>>;
-
-/// The columns of [`Report::rows`].
+/// The columns of a [`Row`].
 pub const HEADER: &[&str] = &[
     "days", "answers", "method", "accuracy", "brier", "log_loss", "ece", "count", "seconds",
 ];
 
-/// A line of the report.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Which days: `all`, `changed_places`, `near_change`.
-    pub days: &'static str,
-    /// `as_said`, `floored` or `renormalised`.
-    pub answers: &'static str,
-    /// The cells below the rest of [`HEADER`].
-    pub cells: Vec<String>,
+/// Which days are scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Days {
+    /// All whose truth is known; of a static set all places.
+    All,
+    /// Those of places whose truth changes at least once.
+    ChangedPlaces,
+    /// Those within 14 days of a change.
+    NearChange,
 }
 
-impl Row {
-    /// All cells, in the order of [`HEADER`].
+/// In which form answers are scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// Ours as they were given; those of baselines, which may say 0, with 2 % spread
+    /// evenly.
+    AsSaid,
+    /// All with 2 % spread evenly, ours too.
+    Floored,
+    /// Scaled to the holders, on days on which a holder is so.
+    Renormalised,
+}
+
+impl Days {
+    /// The word for it.
     #[must_use]
-    pub fn all_cells(&self) -> Vec<String> {
-        let labels = [self.days.to_owned(), self.answers.to_owned()];
-        labels
-            .into_iter()
-            .chain(self.cells.iter().cloned())
-            .collect()
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::ChangedPlaces => "changed_places",
+            Self::NearChange => "near_change",
+        }
+    }
+}
+
+impl Answers {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AsSaid => "as_said",
+            Self::Floored => "floored",
+            Self::Renormalised => "renormalised",
+        }
+    }
+}
+
+/// A line of the report: how a method did on some days.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row<'a> {
+    /// Which days.
+    pub days: Days,
+    /// In which form its answers are taken.
+    pub answers: Answers,
+    /// The method.
+    pub method: &'a Method,
+    /// How it did; `None`: there was nothing to score.
+    pub means: Option<Means>,
+}
+
+impl Row<'_> {
+    /// The cells under [`HEADER`]; numbers with `digits` decimals, with all for
+    /// `None`.
+    #[must_use]
+    pub fn cells(&self, digits: Option<usize>) -> Vec<String> {
+        let text = |number: f64| match digits {
+            Some(digits) => format!("{number:.digits$}"),
+            None => format!("{number:?}"),
+        };
+        let of = |number: fn(&Means) -> f64| {
+            let means = self.means.as_ref();
+            means.map_or_else(String::new, |means| text(number(means)))
+        };
+        vec![
+            self.days.word().to_owned(),
+            self.answers.word().to_owned(),
+            self.method.name.to_owned(),
+            of(|m| m.accuracy),
+            of(|m| m.brier),
+            of(|m| m.log_loss),
+            of(|m| m.ece),
+            self.means.map_or(0, |m| m.count).to_string(),
+            text(self.method.seconds),
+        ]
     }
 }
 
 impl Report {
-    /// Every score as a row: block by block, in each the methods.
+    /// Every score: by days, then by form of answers, then by method.
     #[must_use]
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<Row<'_>> {
         let mut rows = Vec::new();
-        let mut block = |days, answers, of: &dyn Fn(&Method) -> Option<Option<Means>>| {
-            for method in &self.methods {
-                if let Some(means) = of(method) {
-                    let cells = cells(method, means);
-                    rows.push(Row {
-                        days,
-                        answers,
-                        cells,
-                    });
-                }
+        for days in [Days::All, Days::ChangedPlaces, Days::NearChange] {
+            for answers in [Answers::AsSaid, Answers::Floored, Answers::Renormalised] {
+                let of = |method| Some((method, means(method, days, answers)?));
+                rows.extend(
+                    self.methods
+                        .iter()
+                        .filter_map(of)
+                        .map(|(method, means)| Row {
+                            days,
+                            answers,
+                            method,
+                            means,
+                        }),
+                );
             }
-        };
-        block("all", "as_said", &|m| Some(m.means));
-        block("all", "floored", &|m| Some(m.floored));
-        let answers: [(_, Said); 3] = [
-            ("as_said", |t| t.said),
-            ("floored", |t| t.floored),
-            ("renormalised", |t| t.renormalised),
-        ];
-        for (name, blocks) in answers {
-            let of = |m: &Method| m.timed.as_ref().map(blocks);
-            if name == "renormalised" {
-                block("all", name, &|m| of(m).map(|b| b.all));
-            }
-            block("changed_places", name, &|m| of(m).map(|b| b.changed_places));
-            block("near_change", name, &|m| of(m).map(|b| b.near_change));
         }
         rows
     }
 
+    /// The scores that people look at first. A baseline says the same with the floor
+    /// as without.
+    #[must_use]
+    pub fn main_rows(&self) -> Vec<Row<'_>> {
+        let mut rows = self.rows();
+        rows.retain(|row| {
+            let ours = row.method.is_ours();
+            (row.answers != Answers::Floored || ours)
+                && (row.answers != Answers::Renormalised || row.days != Days::ChangedPlaces)
+        });
+        rows
+    }
+
     /// What is said beside the table: counts, what was found in the files, what was
-    /// left out.
+    /// left out, and how sure the difference is.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let counts = self.counts.iter();
         let counts: Vec<String> = counts
-            .map(|(what, count)| format!("{count} {}", what.replace('_', " ")))
+            .map(|(what, count)| format!("{}: {count}", what.replace('_', " ")))
             .collect();
         let mut remarks = vec![counts.join(", ")];
-        remarks.extend(
-            self.noted
-                .iter()
-                .map(|(what, count)| format!("{count} {what}")),
-        );
+        let noted = self.noted.iter();
+        remarks.extend(noted.map(|(what, count)| format!("{what}: {count}")));
         let skipped = self.skipped.iter();
         remarks.extend(skipped.map(|(name, why)| format!("not run: {name}: {why}")));
-        for method in &self.methods {
-            if let Some(half_life) = method.half_life_days {
-                remarks.push(format!(
-                    "{}: half-life {half_life} days, chosen on this very truth to its advantage",
-                    method.name
-                ));
-            }
-        }
+        let tuned = self
+            .methods
+            .iter()
+            .filter_map(|m| Some((m, m.half_life_days?)));
+        remarks.extend(tuned.map(|(method, half_life)| {
+            format!(
+                "{}: half-life {half_life} days, chosen on this very truth, to its advantage",
+                method.name
+            )
+        }));
         if let Some(right) = &self.some_source_is_right {
-            let percent = |p: f64| format!("{:.2} %", 100.0 * p);
+            let percent = |p: f64| {
+                if p.is_finite() {
+                    format!("{:.2} %", 100.0 * p)
+                } else {
+                    "none".to_owned()
+                }
+            };
             remarks.push(format!(
-                "some source is right: {} of all days, {} near a change",
+                "the last word of some source is right: {} of all days, {} near a change",
                 percent(right.all),
                 percent(right.near_change)
             ));
         }
-        if let Some(found) = &self.difference {
-            remarks.push(format!(
-                "log loss near a change, ascertain minus latest per source, vote: {:+.4}, 95 % interval {:+.4} to {:+.4} over {} places",
-                found.mean, found.low, found.high, found.places
-            ));
-        }
+        remarks.extend(self.differences.iter().map(remark));
         remarks
     }
 }
 
-fn cells(method: &Method, means: Option<Means>) -> Vec<String> {
-    let number = |of: fn(&Means) -> f64| {
-        let text = |m: Means| format!("{:.4}", of(&m));
-        means.map_or_else(|| "-".to_owned(), text)
+fn remark(found: &Difference) -> String {
+    let Difference {
+        score,
+        mean,
+        low,
+        high,
+        places,
+        ..
+    } = found;
+    let score = score.replace('_', " ");
+    let answers = found.answers.word().replace('_', " ");
+    format!(
+        "{score} near a change, {answers}, ascertain minus latest per source, vote: {mean:+.4}, 95 % interval {low:+.4} to {high:+.4} over {places} places"
+    )
+}
+
+/// How a method did; `None`: such days or answers are not there at all.
+fn means(method: &Method, days: Days, answers: Answers) -> Option<Option<Means>> {
+    let Some(timed) = &method.timed else {
+        return match (days, answers) {
+            (Days::All, Answers::AsSaid) => Some(method.means),
+            (Days::All, Answers::Floored) => Some(method.floored),
+            _ => None,
+        };
     };
-    vec![
-        method.name.to_owned(),
-        number(|m| m.accuracy),
-        number(|m| m.brier),
-        number(|m| m.log_loss),
-        number(|m| m.ece),
-        means.map_or(0, |m| m.count).to_string(),
-        format!("{:.3}", method.seconds),
-    ]
+    let blocks: &Blocks<Option<Means>> = match answers {
+        Answers::AsSaid => &timed.said,
+        Answers::Floored => &timed.floored,
+        Answers::Renormalised => &timed.renormalised,
+    };
+    Some(match days {
+        Days::All => blocks.all,
+        Days::ChangedPlaces => blocks.changed_places,
+        Days::NearChange => blocks.near_change,
+    })
 }

@@ -2,7 +2,7 @@
 //! near a change; as said, and among holders alone.
 
 use crate::read::Change;
-use crate::tally::{Tally, among, floored};
+use crate::tally::{Tally, Totals, among, floored};
 
 /// The days that scores are given for.
 pub(crate) const BLOCKS: usize = 3;
@@ -28,7 +28,33 @@ pub(crate) struct Sums {
     pub(crate) around: [(u64, f64); AROUND],
 }
 
+/// How the answers of two methods to the same days differ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Apart {
+    /// The days.
+    pub(crate) days: u64,
+    /// Sum of losses, one's minus the other's.
+    pub(crate) log_loss: f64,
+    /// Right answers, one's minus the other's.
+    pub(crate) right: f64,
+}
+
+impl Apart {
+    pub(crate) fn of(one: Totals, other: Totals) -> Self {
+        Self {
+            days: one.count,
+            log_loss: one.log_loss - other.log_loss,
+            right: one.correct - other.correct,
+        }
+    }
+}
+
 impl Sums {
+    /// The sums near a change: as said, with the floor, among holders.
+    pub(crate) fn near_change(&self) -> [&Tally; 3] {
+        [&self.said, &self.floored, &self.holders].map(|tallies| &tallies[NEAR_CHANGE])
+    }
+
     /// Takes in what another summed up.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (ours, theirs) in [
