@@ -213,6 +213,10 @@ impl Folded {
                 item.log_likelihoods = fits.map(|_| vec![0.0; outcomes.count()]);
             } else {
                 item.discount = self.ledger.hear(&said, &Copies::new());
+                if source.lag_days.is_some() {
+                    // A change takes the word before it back, so it repeats nothing.
+                    item.discount.repetition = 1.0;
+                }
                 item.log_likelihoods =
                     fits.map(|fits| source.table.log_likelihoods(outcomes, fits));
             }

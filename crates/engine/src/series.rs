@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_fusion::filter::multiply;
+use ascertain_fusion::filter::{FilterState, multiply};
 
 use crate::evaluate::hours;
 use crate::fold::{Family, Folded, Taken};
@@ -40,19 +40,27 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
     });
     let mut filtered = Vec::with_capacity(times.len());
     let mut next = known.iter().peekable();
+    // Where the last moment stood, as long as nothing is added.
+    let mut stood: Option<FilterState> = None;
     for time in times {
         while let Some(report) = next.next_if(|r: &&&Arc<Report>| r.first_known_at <= *time) {
             // In the order in which they were known: nothing asks for a refold.
             let taken = fold.take(place, registry, report);
             debug_assert_ne!(taken, Taken::Refold);
+            stood = None;
         }
         let hour = hours(*time);
-        let mut state = fold.chain.at(time.slot()).filter;
-        let rules = fold.chain.filter();
         // What happens later than it is known is no news yet.
         let later = fold.chain.later(time.slot());
+        let mut state = match stood.take().filter(|_| later.is_empty()) {
+            Some(state) => state,
+            None => fold.chain.at(time.slot()).filter,
+        };
+        let rules = fold.chain.filter();
+        rules.pass_silence(&mut state, hour);
         let beats = rules.beats(&state, hour, &later, hour);
         let hindsight = rules.hindsight(&beats, None);
+        stood = later.is_empty().then(|| state.clone());
         rules.pass_to(&mut state, hour, hour);
         multiply(&mut state.alpha, &hindsight);
         filtered.push(state.alpha);
@@ -75,10 +83,17 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
     let known_until = hours(*last);
     let start = fold.chain.at(first.slot()).filter;
     let mut smoothed = Vec::with_capacity(times.len());
+    let mut stood = start.clone();
     for time in times {
-        let mut state = fold.chain.at(time.slot()).filter;
+        let state = fold.chain.at(time.slot()).filter;
+        if state.stepped != stood.stepped {
+            stood = state;
+        }
         let rules = fold.chain.filter();
-        rules.pass_to(&mut state, hours(*time), known_until);
+        let hour = hours(*time);
+        rules.pass_silence(&mut stood, hour);
+        let mut state = stood.clone();
+        rules.pass_to(&mut state, hour, known_until);
         smoothed.push(state.alpha);
     }
     let rules = fold.chain.filter();

@@ -114,23 +114,30 @@ impl Filter {
 
     /// Passes the time to an hour, or part of one, not before where the belief
     /// stands. Silence counts up to `known_until`: beyond it nobody knows who keeps silent.
+    /// The belief is then for looking at: what comes after goes on from where it stood.
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
     pub fn pass_to(&self, state: &mut FilterState, hour: f64, known_until: f64) {
-        let Some(mut from) = state.hour.map(|h| h as f64) else {
-            return;
-        };
-        while let Some(grid) = next_silence(&state.standing, from) {
-            let at = grid as f64;
-            if at > hour || at > known_until {
-                break;
-            }
-            self.pass_gap(state, (at - from) / 24.0);
+        self.pass_silence(state, hour.min(known_until));
+        if let Some(from) = state.hour {
+            self.pass_gap(state, (hour - from as f64) / 24.0);
+        }
+    }
+
+    /// Takes the silence of the grid hours up to an hour in, and stands at the last of
+    /// them.
+    #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+    pub fn pass_silence(&self, state: &mut FilterState, until: f64) {
+        while let Some(from) = state.hour {
+            let next = next_silence(&state.standing, from as f64);
+            let Some(grid) = next.filter(|grid| *grid as f64 <= until) else {
+                return;
+            };
+            self.pass_gap(state, (grid - from) as f64 / 24.0);
             let evidence = silence(&state.standing, grid);
             self.weigh(state, grid, &evidence);
             state.standing.retain(|_, claim| claim.is_in_force(grid));
-            (state.hour, from) = (Some(grid), at);
+            state.hour = Some(grid);
         }
-        self.pass_gap(state, (hour - from) / 24.0);
     }
 
     fn pass_gap(&self, state: &mut FilterState, days: f64) {
