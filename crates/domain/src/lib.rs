@@ -8,6 +8,7 @@
 pub mod actor;
 pub mod id;
 pub mod marking;
+pub mod model;
 pub mod name;
 pub mod place;
 pub mod registry;
