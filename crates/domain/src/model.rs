@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{Digest, SourceId};
+use crate::id::{Digest, PlaceId, SourceId};
 use crate::marking::Audience;
 use crate::source::Reporting;
 use crate::state::{Interest, Ppm};
@@ -28,6 +28,10 @@ pub struct SourceModel {
     /// Who copies whom: the chance that the first, when it agrees with the second soon
     /// after it, has its word from there.
     pub copies: BTreeMap<(SourceId, SourceId), Ppm>,
+    /// How fast control changes, area by area: from each day on (days since 1970-01-01),
+    /// the changes that trackers showed of late, in millionths per place and day. Each
+    /// day's value rests on what was known before it, whatever the cut.
+    pub pace: BTreeMap<PlaceId, BTreeMap<i32, u32>>,
     /// The exponent to which beliefs are taken before they are published, in parts per
     /// million: below 1,000,000, confidence has been found too high.
     pub temper: Ppm,
