@@ -6,12 +6,14 @@
 //! fold from a changed slot on stops at the first checkpoint that it leaves as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ascertain_domain::id::ActorId;
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dispute::Favours;
 use ascertain_fusion::filter::{CELL_HOURS, Filter, FilterState, GroupId, Step};
 use ascertain_fusion::outcomes::Outcomes;
+use ascertain_fusion::pace::Pace;
 
 /// More checkpoints than these are thinned, the older ones first.
 const MOST_CHECKPOINTS: usize = 128;
@@ -63,18 +65,12 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(outcomes: Outcomes) -> Self {
+    pub(crate) fn new(outcomes: Outcomes, pace: Arc<Pace>) -> Self {
         Self {
             outcomes,
-            filter: Filter::new(outcomes),
+            filter: Filter::new(outcomes, pace),
             slots: BTreeMap::new(),
-            running: Running {
-                filter: FilterState::new(outcomes),
-                favours: BTreeMap::new(),
-                sieges: BTreeMap::new(),
-                members: BTreeSet::new(),
-                newest_event: None,
-            },
+            running: Running::new(outcomes),
             before_last: None,
             checkpoints: BTreeMap::new(),
             changed: None,
@@ -139,7 +135,7 @@ impl Chain {
     fn start(&self, hour: i64) -> Running {
         match self.checkpoints.range(..=hour).next_back() {
             Some((_, checkpoint)) => checkpoint.clone(),
-            None => Self::new(self.outcomes).running,
+            None => Running::new(self.outcomes),
         }
     }
 
@@ -194,6 +190,16 @@ impl Chain {
 }
 
 impl Running {
+    fn new(outcomes: Outcomes) -> Self {
+        Self {
+            filter: FilterState::new(outcomes),
+            favours: BTreeMap::new(),
+            sieges: BTreeMap::new(),
+            members: BTreeSet::new(),
+            newest_event: None,
+        }
+    }
+
     fn take(&mut self, filter: &Filter, outcomes: Outcomes, slotted: &Slotted) {
         filter.take_here(&mut self.filter, &slotted.step);
         let hour = slotted.step.hour;

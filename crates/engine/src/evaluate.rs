@@ -1,6 +1,7 @@
 //! A state from a fold, or from where a fold stood, at a time.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ascertain_domain::id::{ActorId, PlaceId};
 use ascertain_domain::marking::Audience;
@@ -11,6 +12,7 @@ use ascertain_domain::time::{DAY_US, HOUR_US, Slot, TimeInterval, TimePrecision,
 use ascertain_fusion::dispute::disagreement;
 use ascertain_fusion::filter::{Filter, FilterState, GroupId, Step, multiply};
 use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, parts_per_million};
+use ascertain_fusion::pace::Pace;
 
 use crate::fold::Folded;
 use crate::parts::{bare, of_the_whole};
@@ -39,6 +41,8 @@ pub struct Question<'a> {
     pub as_of: Timestamp,
     /// Knowledge time, repeated in the answer.
     pub as_known_at: Timestamp,
+    /// How fast control changes there: [`crate::pace`].
+    pub pace: Arc<Pace>,
 }
 
 /// What is said after the time asked about, for looking back upon.
@@ -78,6 +82,7 @@ impl Folded {
             sides: &self.sides,
             as_of,
             as_known_at,
+            pace: self.chain.filter().pace(),
         };
         evaluate(&point, &later, &question)
     }
@@ -104,7 +109,7 @@ impl ResumePoint {
 fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> ControlState {
     let outcomes = Outcomes::new(question.sides.len());
     let (hour, known_until) = (hours(question.as_of), hours(question.as_known_at));
-    let rules = Filter::new(outcomes);
+    let rules = Filter::new(outcomes, Arc::clone(&question.pace));
     let mut filter = point.filter.clone();
     let beats = rules.beats(&filter, hour, &later.steps, known_until);
     let hindsight = |without: Option<GroupId>| rules.hindsight(&beats, without);

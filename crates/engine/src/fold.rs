@@ -20,6 +20,7 @@ use crate::bearing::bearing;
 use crate::chain::{Chain, Mark, Running};
 use crate::group::{GroupFacts, group_id, group_key};
 use crate::interest::Standing;
+use crate::pace::pace;
 use crate::item::{Item, Reader, days, entered, feeds};
 use crate::parts::{Parts, bare};
 use crate::point::{GroupState, ResumePoint, SiegeClaim};
@@ -81,7 +82,7 @@ impl Folded {
     /// Folds a family as if a group had never reported.
     pub(crate) fn except(family: Family<'_>, left_out: Option<&str>) -> Self {
         let mut folded = Self::empty(family.place, family.registry, family.audience);
-        folded.parts = Parts::of(family.place, family.registry);
+        folded.parts = Parts::of(family.place, family.registry, family.audience);
         for report in one_of_each(family.reports, family.audience) {
             if left_out.is_none_or(|key| key != group_key(report)) {
                 // In the order in which they were known: nothing asks for a refold.
@@ -96,7 +97,7 @@ impl Folded {
         Self {
             place: place.id.clone(),
             audience,
-            chain: Chain::new(Outcomes::new(sides.len())),
+            chain: Chain::new(Outcomes::new(sides.len()), pace(place, registry, audience)),
             sides,
             groups: BTreeMap::new(),
             items: Vec::new(),
@@ -111,19 +112,18 @@ impl Folded {
         }
     }
 
-    /// The empty fold of what is said of a part of a city itself. What an audience
-    /// may see is told by the fold that it is part of.
-    pub(crate) fn alone(place: &Place, registry: View<'_>) -> Self {
+    /// The empty fold of what is said of a part of a city itself.
+    pub(crate) fn alone(place: &Place, registry: View<'_>, audience: Audience) -> Self {
         Self {
             alone: true,
-            ..Self::empty(place, registry, Audience::Clear)
+            ..Self::empty(place, registry, audience)
         }
     }
 
     /// Adds a report. `place` and `registry` must be those of the fold so far: what
     /// changed there asks for a new one.
     pub fn take(&mut self, place: &Place, registry: View<'_>, report: &Arc<Report>) -> Taken {
-        if !self.alone && !self.audience.sees(report.marking) {
+        if !self.audience.sees(report.marking) {
             return Taken::Nothing;
         }
         let key = report.key();
@@ -152,7 +152,8 @@ impl Folded {
             let Some(bearing) = bearing(claim, place, registry) else {
                 continue;
             };
-            if self.alone && !bearing.direct {
+            // What names the part while it speaks of the city is counted there.
+            if self.alone && claim.place != place.id {
                 continue;
             }
             let key = group_key(report);

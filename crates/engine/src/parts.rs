@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ascertain_domain::id::PlaceId;
+use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
 use ascertain_domain::time::Slot;
@@ -36,7 +37,7 @@ struct Part {
 impl Parts {
     /// The places within a city, each with its share of the inhabitants (of the
     /// number, where any of them is not known). For any other place, the place itself.
-    pub(crate) fn of(place: &Place, registry: View<'_>) -> Self {
+    pub(crate) fn of(place: &Place, registry: View<'_>, audience: Audience) -> Self {
         let mut parts: Vec<&Place> = Vec::new();
         if place.is_populated() {
             let children = registry.children(&place.id).map(|p| &**p);
@@ -61,7 +62,7 @@ impl Parts {
                 .map(|part| Part {
                     share: weight(part) / total,
                     slots: BTreeSet::new(),
-                    own: (!whole).then(|| Folded::alone(part, registry)),
+                    own: (!whole).then(|| Folded::alone(part, registry, audience)),
                 })
                 .collect(),
         }

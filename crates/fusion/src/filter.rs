@@ -7,12 +7,15 @@
 //! is dropped, so that the filter stays small.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::dynamics::{ClashModel, Dynamics, Rates, Stretch};
+use crate::dynamics::{ClashModel, Dynamics, Stretch};
 use crate::outcomes::{Outcomes, leader, normalise};
+use crate::pace::Pace;
 use crate::standing::{StandingClaim, next_grid_hour};
 use crate::stay::Ladder;
 
+const DAY_HOURS: f64 = 24.0;
 /// The share of a slot's evidence that is taken to be no evidence at all, so that
 /// no slot can rule anything out.
 const EPSILON: f64 = 0.02;
@@ -99,17 +102,46 @@ pub struct Filter {
     dynamics: Dynamics,
     outcomes: Outcomes,
     clash_model: ClashModel,
+    pace: Arc<Pace>,
 }
 
 impl Filter {
-    /// The filter for a place's outcomes.
+    /// The filter for a place's outcomes, where control changes at a pace.
     #[must_use]
-    pub fn new(outcomes: Outcomes) -> Self {
+    pub fn new(outcomes: Outcomes, pace: Arc<Pace>) -> Self {
         Self {
             dynamics: Dynamics::new(outcomes),
             outcomes,
             clash_model: ClashModel::DEFAULT,
+            pace,
         }
+    }
+
+    /// How fast control changes there.
+    #[must_use]
+    pub fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
+    }
+
+    /// Cuts the time between two hours (or parts of them) into stretches of even rates,
+    /// given the clash intensity at its beginning.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
+    fn stretches(&self, mut z: f64, from: f64, to: f64) -> Vec<Stretch> {
+        let mut stretches = Vec::new();
+        let mut at = from;
+        while at < to {
+            let day = libm::floor(at / DAY_HOURS) as i64;
+            let next = self.pace.next_change(day).map(|day| day as f64 * DAY_HOURS);
+            let until = next.map_or(to, |next| next.min(to));
+            let days = (until - at) / DAY_HOURS;
+            let rates = self.pace.rates(day);
+            for (length, z) in self.clash_model.stretches(z, days) {
+                stretches.push(Stretch::new(self.clash_model.rates(rates, z), length));
+            }
+            z = self.clash_model.decayed(z, days);
+            at = until;
+        }
+        stretches
     }
 
     /// Passes the time to an hour, or part of one, not before where the belief
@@ -119,7 +151,7 @@ impl Filter {
     pub fn pass_to(&self, state: &mut FilterState, hour: f64, known_until: f64) {
         self.pass_silence(state, hour.min(known_until));
         if let Some(from) = state.hour {
-            self.pass_gap(state, (hour - from as f64) / 24.0);
+            self.pass_gap(state, from as f64, hour);
         }
     }
 
@@ -132,7 +164,7 @@ impl Filter {
             let Some(grid) = next.filter(|grid| *grid as f64 <= until) else {
                 return;
             };
-            self.pass_gap(state, (grid - from) as f64 / 24.0);
+            self.pass_gap(state, from as f64, grid as f64);
             let evidence = silence(&state.standing, grid);
             self.weigh(state, grid, &evidence);
             state.standing.retain(|_, claim| claim.is_in_force(grid));
@@ -140,14 +172,11 @@ impl Filter {
         }
     }
 
-    fn pass_gap(&self, state: &mut FilterState, days: f64) {
-        if days <= 0.0 {
-            return;
+    fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
+        for stretch in self.stretches(state.clash, from, to) {
+            self.pass_stretch(state, &stretch);
         }
-        for (length, z) in self.clash_model.stretches(state.clash, days) {
-            let rates = self.clash_model.rates(Rates::DEFAULT, z);
-            self.pass_stretch(state, &Stretch::new(rates, length));
-        }
+        let days = (to - from).max(0.0) / DAY_HOURS;
         state.clash = self.clash_model.decayed(state.clash, days);
     }
 
@@ -298,15 +327,11 @@ impl Filter {
         let total = total(self.outcomes, evidence);
         let own = without.and_then(|group| evidence.get(&group));
         multiply(message, &factors(total_without(&total, own)));
-        let passed = (to - beat.after).max(0.0) / 24.0;
-        #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-        let days = (beat.hour as f64 - to).max(0.0) / 24.0;
+        let passed = (to - beat.after).max(0.0) / DAY_HOURS;
         let z = self.clash_model.decayed(beat.clash, passed);
-        let stretches: Vec<_> = self.clash_model.stretches(z, days).collect();
-        for (length, z) in stretches.into_iter().rev() {
-            let rates = self.clash_model.rates(Rates::DEFAULT, z);
-            self.dynamics
-                .backward(message, &Stretch::new(rates, length));
+        #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+        for stretch in self.stretches(z, to, beat.hour as f64).iter().rev() {
+            self.dynamics.backward(message, stretch);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The mathematics of the fusion on plain numbers.
 //!
 //! A place is in one of K outcomes: its sides, then contested, mixed, vacated and
-//! other ([`outcomes`]). Control changes in continuous time ([`dynamics`]). A
+//! other ([`outcomes`]). Control changes in continuous time ([`dynamics`]),
+//! now slowly and now fast ([`pace`]). A
 //! claim is a soft set of outcomes, seen through what its source says when each
 //! outcome is so ([`tables`]); one that reports only changes goes on saying it by its
 //! silence ([`standing`]). Repeats and crowds weigh less ([`dependence`]). A
@@ -17,6 +18,7 @@ pub mod dynamics;
 pub mod filter;
 pub mod offline;
 pub mod outcomes;
+pub mod pace;
 pub mod standing;
 pub mod stay;
 pub mod tables;

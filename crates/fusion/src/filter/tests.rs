@@ -3,6 +3,10 @@ use crate::tables::{Cells, Role, Table};
 
 const TWO: Outcomes = Outcomes::new(2);
 
+fn filter() -> Filter {
+    Filter::new(TWO, Arc::default())
+}
+
 fn independent(right: f64) -> Table {
     Table {
         role: Role::Independent,
@@ -51,13 +55,13 @@ fn folded(steps: &[Step]) -> FilterState {
     let mut state = FilterState::new(TWO);
     steps
         .iter()
-        .for_each(|s| Filter::new(TWO).take(&mut state, s));
+        .for_each(|s| filter().take(&mut state, s));
     state
 }
 
 fn at(state: &FilterState, hour: f64, known_until: f64) -> FilterState {
     let mut state = state.clone();
-    Filter::new(TWO).pass_to(&mut state, hour, known_until);
+    filter().pass_to(&mut state, hour, known_until);
     state
 }
 
@@ -82,7 +86,7 @@ fn hindsight_agrees_with_the_forward_fold() {
         step(100, &[(1, independent(0.9), 1)]),
         tracked(130, 2, 2),
     ];
-    let filter = Filter::new(TWO);
+    let filter = filter();
     let then = folded(&steps[..1]);
     let beats = filter.beats(&then, 50.0, &steps[1..], 300.0);
     let hours: Vec<i64> = beats.iter().map(|b| b.hour).collect();
@@ -111,7 +115,7 @@ fn no_slot_rules_anything_out() {
 fn the_side_that_led_before_is_remembered_through_a_contest() {
     let said = |hour, label| step(hour, &[(0, independent(0.95), label)]);
     let mut state = folded(&[said(0, 0), said(24, 0)]);
-    let filter = Filter::new(TWO);
+    let filter = filter();
     filter.take(&mut state, &said(48, 2));
     filter.take(&mut state, &said(49, 2));
     assert_eq!(leader(&state.alpha), Some(2));
@@ -179,4 +183,20 @@ fn folds_that_differed_long_ago_are_equal_again() {
     other[3].evidence.insert(1, doubt);
     assert_ne!(folded(&recent[..10]).alpha, folded(&other[..10]).alpha);
     assert_eq!(folded(&recent).alpha, folded(&other).alpha);
+}
+
+#[test]
+fn where_much_changes_a_holder_is_less_sure() {
+    let state = folded(&[step(0, &[(0, independent(0.95), 0)])]);
+    let fast = Filter::new(TWO, Arc::new(Pace::new(vec![(2, 0.02), (5, 0.0)])));
+    let mut shaken = state.clone();
+    fast.pass_to(&mut shaken, 24.0 * 10.0, 24.0 * 10.0);
+    let calm = at(&state, 24.0 * 10.0, 24.0 * 10.0);
+    assert!(shaken.alpha[0] < calm.alpha[0] - 0.02);
+    // Looking back passes the same days at the same pace.
+    let later = [step(24 * 10, &[(1, independent(0.9), 1)])];
+    let beats = fast.beats(&state, 0.0, &later, 240.0);
+    let slow = filter().beats(&state, 0.0, &later, 240.0);
+    let odds = |back: Vec<f64>| back[1] / back[0];
+    assert!(odds(fast.hindsight(&beats, None)) < odds(filter().hindsight(&slow, None)));
 }

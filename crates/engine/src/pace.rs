@@ -1,0 +1,168 @@
+//! How fast control changes in an area: read from the source model, and counted for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ascertain_domain::id::{PlaceId, SourceId};
+use ascertain_domain::marking::Audience;
+use ascertain_domain::place::{Place, PlaceKind};
+use ascertain_domain::registry::View;
+use ascertain_domain::report::{Claim, Originator, Report};
+use ascertain_domain::source::Reporting;
+use ascertain_domain::time::{DAY_US, Timestamp};
+use ascertain_fusion::pace::Pace;
+
+use crate::item::feeds;
+
+/// Shown changes are forgotten with this scale, in days.
+const FORGET_DAYS: f64 = 10.0;
+/// A rate below this, per place and day, is none.
+const LEAST: f64 = 1e-5;
+/// The administrative level of areas whose pace is counted together: a governorate.
+const AREA_LEVEL: u8 = 1;
+
+/// The pace of the area that a place lies in, as the model in force has it.
+#[must_use]
+pub fn pace(place: &Place, registry: View<'_>, audience: Audience) -> Arc<Pace> {
+    let area = pace_area(place, registry);
+    let model = registry.source_model(audience);
+    let days = model.and_then(|model| model.pace.get(&area));
+    let rates = days.into_iter().flatten();
+    let of_day = |(day, ppm): (&i32, &u32)| (i64::from(*day), f64::from(*ppm) / 1e6);
+    Arc::new(Pace::new(rates.map(of_day).collect()))
+}
+
+/// The area in which a place's pace is counted: the governorate that it lies in, else
+/// its home area.
+fn pace_area(place: &Place, registry: View<'_>) -> PlaceId {
+    let mut at = Some(place);
+    let mut seen = BTreeSet::new();
+    while let Some(this) = at {
+        if this.kind == PlaceKind::AdminUnit && this.admin_level == AREA_LEVEL {
+            return this.id.clone();
+        }
+        if !seen.insert(&this.id) {
+            break;
+        }
+        at = this.parent.as_ref().and_then(|id| registry.place(id));
+    }
+    place.home_area.clone()
+}
+
+/// Counts the changes that trackers show, area by area.
+///
+/// What is counted are claims of sources whose silence means *still so* that differ
+/// from the source's last claim on the place. The counts of places add up in any order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Changes by area and day.
+    shown: BTreeMap<PlaceId, BTreeMap<i64, u64>>,
+    /// From which day on a place is spoken of.
+    spoken_of: BTreeMap<PlaceId, BTreeMap<i64, u64>>,
+}
+
+impl Changes {
+    /// The changes shown of one place by its reports, in the order in which they were
+    /// known. `silence_speaks` says of which sources silence means *still so*.
+    #[must_use]
+    pub fn of_place<'a>(
+        place: &Place,
+        registry: View<'_>,
+        reports: impl Iterator<Item = &'a Arc<Report>>,
+        silence_speaks: impl Fn(&SourceId) -> bool,
+    ) -> Self {
+        let area = pace_area(place, registry);
+        let mut changes = Self::default();
+        let mut last: BTreeMap<&SourceId, &Claim> = BTreeMap::new();
+        for report in reports {
+            let Originator::Source(source) = &report.originator else {
+                continue;
+            };
+            if !silence_speaks(source) {
+                continue;
+            }
+            let day = day_of(report.first_known_at);
+            for claim in report.claims.iter().filter(|c| c.place == place.id && feeds(c)) {
+                match last.insert(source, claim) {
+                    Some(before) if says_the_same(before, claim) => {}
+                    Some(_) => *changes.shown.entry(area.clone()).or_default().entry(day).or_default() += 1,
+                    None if changes.spoken_of.is_empty() => {
+                        changes.spoken_of.entry(area.clone()).or_default().insert(day, 1);
+                    }
+                    None => {}
+                }
+            }
+        }
+        changes
+    }
+
+    /// Adds the counts of other places.
+    pub fn add(&mut self, others: Self) {
+        let add = |to: &mut BTreeMap<PlaceId, BTreeMap<i64, u64>>, from: BTreeMap<_, BTreeMap<i64, u64>>| {
+            for (area, days) in from {
+                let to = to.entry(area).or_default();
+                for (day, count) in days {
+                    *to.entry(day).or_default() += count;
+                }
+            }
+        };
+        add(&mut self.shown, others.shown);
+        add(&mut self.spoken_of, others.spoken_of);
+    }
+
+    /// The pace of each area in millionths per place and day, from each day on, as a
+    /// source model has it. A day's value counts the changes known before it; after the
+    /// last of them it fades.
+    #[must_use]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )] // counts are far below 2^52, rates within range
+    pub fn pace(&self) -> BTreeMap<PlaceId, BTreeMap<i32, u32>> {
+        let kept = libm::exp(-1.0 / FORGET_DAYS);
+        let mut paces = BTreeMap::new();
+        for (area, shown) in &self.shown {
+            let Some((first, _)) = shown.first_key_value() else {
+                continue;
+            };
+            let spoken_of = self.spoken_of.get(area);
+            let last = shown.last_key_value().map_or(*first, |(day, _)| *day);
+            let (mut day, mut recent) = (*first, 0.0);
+            let mut pace = BTreeMap::new();
+            loop {
+                recent = (recent + shown.get(&day).map_or(0.0, |n| *n as f64)) * kept;
+                day += 1;
+                let places: u64 = spoken_of.map_or(0, |days| days.range(..day).map(|(_, n)| n).sum());
+                let rate = recent / (FORGET_DAYS * (places.max(1)) as f64);
+                let from = i32::try_from(day).unwrap_or(i32::MAX);
+                if rate < LEAST {
+                    pace.insert(from, 0);
+                    if day > last {
+                        break;
+                    }
+                } else {
+                    // `round` is exact on every target.
+                    pace.insert(from, (rate * 1e6).round() as u32);
+                }
+            }
+            paces.insert(area.clone(), pace);
+        }
+        paces
+    }
+}
+
+fn says_the_same(a: &Claim, b: &Claim) -> bool {
+    a.predicate == b.predicate && a.polarity == b.polarity && a.extent == b.extent
+}
+
+fn day_of(time: Timestamp) -> i64 {
+    time.micros().div_euclid(DAY_US)
+}
+
+/// Whether a source is declared to report only changes.
+#[must_use]
+pub fn declared_changes_only(source: &SourceId, registry: View<'_>) -> bool {
+    let source = registry.source(source);
+    source.is_some_and(|s| matches!(s.reporting, Reporting::ChangesOnly | Reporting::Snapshot))
+}
