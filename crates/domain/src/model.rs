@@ -12,6 +12,9 @@ use crate::source::Reporting;
 use crate::state::{Interest, Ppm};
 use crate::time::Timestamp;
 
+/// The least and the most that [`SourceModel::temper`] is.
+pub const TEMPER: std::ops::RangeInclusive<u32> = 200_000..=1_500_000;
+
 /// What was learned of sources up to a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceModel {
@@ -35,6 +38,81 @@ pub struct SourceModel {
     /// The exponent to which beliefs are taken before they are published, in parts per
     /// million: below 1,000,000, confidence has been found too high.
     pub temper: Ppm,
+}
+
+impl SourceModel {
+    /// The SHA-256 over all of it, in one form: which of two models of one day stands
+    /// does not depend on how they were carried.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut bytes = Bytes::default();
+        bytes.text("ascertain.source-model.1");
+        bytes.number(self.cut.micros());
+        bytes.number(self.audience as i64);
+        bytes.text(&self.method);
+        bytes.0.extend(self.input_digest.0);
+        bytes.count(self.sources.len());
+        for (id, learned) in &self.sources {
+            bytes.text(id.as_str());
+            bytes.learned(learned);
+        }
+        bytes.count(self.copies.len());
+        for ((copier, origin), chance) in &self.copies {
+            bytes.text(copier.as_str());
+            bytes.text(origin.as_str());
+            bytes.number(i64::from(chance.0));
+        }
+        bytes.count(self.pace.len());
+        for (area, days) in &self.pace {
+            bytes.text(area.as_str());
+            bytes.count(days.len());
+            for (day, pace) in days {
+                bytes.number(i64::from(*day));
+                bytes.number(i64::from(*pace));
+            }
+        }
+        bytes.number(i64::from(self.temper.0));
+        Digest::of(&bytes.0)
+    }
+}
+
+/// What a digest is taken over: numbers of eight bytes, texts with their length.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn number(&mut self, number: i64) {
+        self.0.extend(number.to_be_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        self.0.extend((count as u64).to_be_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.extend(text.as_bytes());
+    }
+
+    fn learned(&mut self, learned: &LearnedSource) {
+        let rows = learned
+            .table
+            .as_ref()
+            .map_or(Vec::new(), LearnedTable::rows);
+        self.count(rows.len());
+        for row in rows {
+            row.iter().for_each(|cell| self.number(i64::from(cell.0)));
+        }
+        self.number(learned.reporting.map_or(-1, |reporting| reporting as i64));
+        self.number(learned.lag_hours.map_or(-1, i64::from));
+        self.count(learned.track_record.len());
+        for record in &learned.track_record {
+            self.text(&record.predicate);
+            self.number(record.interest as i64);
+            self.0.extend(record.claims.to_be_bytes());
+            self.number(i64::from(record.true_share.0));
+        }
+    }
 }
 
 /// What a source was found to be like.
@@ -72,6 +150,30 @@ pub enum LearnedTable {
     },
 }
 
+impl LearnedTable {
+    /// The rows by the names of their fields: three of an aligned source, two of an
+    /// independent one.
+    #[must_use]
+    pub fn named_rows(&self) -> Vec<(&'static str, &[Ppm])> {
+        match self {
+            Self::Aligned {
+                own,
+                foe,
+                contested,
+            } => vec![("own", own), ("foe", foe), ("contested", contested)],
+            Self::Independent { holder, contested } => {
+                vec![("holder", holder), ("contested", contested)]
+            }
+        }
+    }
+
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> Vec<&[Ppm]> {
+        self.named_rows().into_iter().map(|(_, row)| row).collect()
+    }
+}
+
 /// How a source's claims of one kind fared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackRecord {
@@ -83,4 +185,61 @@ pub struct TrackRecord {
     pub claims: u64,
     /// The share of them that is believed true with hindsight and without its own word.
     pub true_share: Ppm,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model() -> SourceModel {
+        let learned = LearnedSource {
+            table: Some(LearnedTable::Independent {
+                holder: [Ppm(900_000), Ppm(50_000), Ppm(50_000)],
+                contested: [Ppm(200_000), Ppm(800_000)],
+            }),
+            ..LearnedSource::default()
+        };
+        let wire = SourceId::new("wire").unwrap_or_else(|_| unreachable!());
+        SourceModel {
+            cut: Timestamp::MIN,
+            audience: Audience::Clear,
+            method: "prior-2".to_owned(),
+            input_digest: Digest::of(&[]),
+            sources: BTreeMap::from([(wire.clone(), learned)]),
+            copies: BTreeMap::from([((wire.clone(), wire), Ppm(1))]),
+            pace: BTreeMap::new(),
+            temper: Ppm(1_000_000),
+        }
+    }
+
+    #[test]
+    fn a_digest_is_over_every_part_of_a_model() {
+        let base = model();
+        let changes: [fn(&mut SourceModel); 9] = [
+            |m| m.cut = Timestamp::MAX,
+            |m| m.audience = Audience::Full,
+            |m| m.method.push('x'),
+            |m| m.input_digest = Digest::of(&[1]),
+            |m| m.copies.clear(),
+            |m| {
+                let area = PlaceId::new("area").unwrap_or_else(|_| unreachable!());
+                m.pace.insert(area, BTreeMap::from([(0, 1)]));
+            },
+            |m| m.temper = Ppm(900_000),
+            |m| {
+                m.sources.values_mut().for_each(|s| s.lag_hours = Some(0));
+            },
+            |m| {
+                m.sources
+                    .values_mut()
+                    .for_each(|s| s.reporting = Some(Reporting::ChangesOnly));
+            },
+        ];
+        for (i, change) in changes.iter().enumerate() {
+            let mut other = base.clone();
+            change(&mut other);
+            assert_ne!(other.digest(), base.digest(), "change {i}");
+        }
+        assert_eq!(base.clone().digest(), base.digest());
+    }
 }

@@ -6,6 +6,7 @@
 
 mod check;
 mod lookup;
+mod models;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -16,6 +17,8 @@ pub use lookup::{Found, LookupError, PlaceQuery};
 
 use crate::actor::Actor;
 use crate::id::{ActorId, Digest, PlaceId, SourceId};
+use crate::marking::Audience;
+use crate::model::SourceModel;
 use crate::name::{self, Name};
 use crate::place::Place;
 use crate::source::{Alignment, Source};
@@ -24,7 +27,7 @@ use crate::time::Timestamp;
 /// A chain of parents or memberships longer than this is cut: it is a mistake.
 const MAX_DEPTH: usize = 16;
 
-/// An entity as it stands from some sequence on.
+/// An entity as it stands from some sequence on, or a model adopted there.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RegistryChange {
     /// A place.
@@ -33,6 +36,8 @@ pub enum RegistryChange {
     Actor(Actor),
     /// A source.
     Source(Source),
+    /// What was learned of sources.
+    SourceModel(SourceModel),
 }
 
 /// Which of several versions of an entity stands: the one that was first known
@@ -68,6 +73,8 @@ pub enum Changed {
         /// Whether it was registered before.
         known_before: bool,
     },
+    /// The source models of an audience: all that it reads may change.
+    SourceModel(Audience),
 }
 
 /// Everything ever registered.
@@ -76,6 +83,7 @@ pub struct Registry {
     places: Kept<PlaceId, Place>,
     actors: Kept<ActorId, Actor>,
     sources: Kept<SourceId, Source>,
+    models: models::Adopted,
     /// Places that ever named a parent, by that parent.
     children: BTreeMap<PlaceId, BTreeSet<PlaceId>>,
     /// Places that ever had a code, by the code in upper case.
@@ -156,6 +164,7 @@ impl Registry {
                     .source(&source.id)
                     .is_some(),
             },
+            RegistryChange::SourceModel(model) => Changed::SourceModel(model.audience),
         };
         self.changes.insert(sequence, changed);
         match change {
@@ -189,6 +198,7 @@ impl Registry {
                 self.sources
                     .put(at, &source.id.clone(), &source.names.clone(), source);
             }
+            RegistryChange::SourceModel(model) => self.models.put(sequence, model),
         }
     }
 
@@ -269,6 +279,13 @@ impl<'a> View<'a> {
     /// All sources, in the order of ids.
     pub fn sources(self) -> impl Iterator<Item = &'a Arc<Source>> {
         self.registry.sources.all_at(self.sequence)
+    }
+
+    /// The source model in force for an audience: of those adopted, the one with the
+    /// latest cut, of equal ones that with the greatest digest.
+    #[must_use]
+    pub fn source_model(self, audience: Audience) -> Option<&'a Arc<SourceModel>> {
+        self.registry.models.at(audience, self.sequence)
     }
 
     /// The places directly within a place, in the order of ids.

@@ -66,6 +66,8 @@ pub enum Reporting {
     ChangesOnly,
     /// What is missing has ended.
     Snapshot,
+    /// Nobody said. Read as nothing, until its habit is inferred.
+    Undeclared,
 }
 
 /// How a source stands to an actor.

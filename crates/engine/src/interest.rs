@@ -108,7 +108,7 @@ fn registered(source: &Source, time: Timestamp, sides: &[ActorId], registry: Vie
         table: Table { role, cells },
         unproven: !source.grade.is_anchor() && !source.identity_verified,
         lag_days: match source.reporting {
-            Reporting::Episodic => None,
+            Reporting::Episodic | Reporting::Undeclared => None,
             Reporting::ChangesOnly | Reporting::Snapshot => Some(lag_days(source.kind)),
         },
     }

@@ -184,10 +184,11 @@ fn lags(worlds: &[(World, Vec<Sample>)]) {
     }
     for (name, d) in [("as they come", then), ("in hindsight", hindsight)] {
         println!(
-            "{:19} changes {name}: {} of {} missed; days off: median {:.2}, 90 % within {:.2}; median lag {:+.2}",
+            "{:19} changes of holder {name}: {} of {} missed, {} made up; days off: median {:.2}, 90 % within {:.2}; median lag {:+.2}",
             "",
             d.missed,
             d.missed + d.lags.len(),
+            d.alarms,
             d.quantile(0.5, true),
             d.quantile(0.9, true),
             d.quantile(0.5, false),

@@ -8,7 +8,7 @@ use ascertain_domain::report::{Claim, Originator, Polarity, Predicate, Report};
 use ascertain_domain::source::Grade;
 use ascertain_domain::time::{DAY_US, TimeInterval, Timestamp};
 
-use crate::score::{Figures, Sample, figures};
+use crate::score::{Sample, figures};
 use crate::world::World;
 
 /// A way of voting.
@@ -44,26 +44,17 @@ impl Baseline {
         }
     }
 
-    fn tunings(self) -> Vec<Tuning> {
-        let days: &[f64] = match self {
+    /// The spans that are tried, days.
+    const fn spans(self) -> &'static [f64] {
+        match self {
             Self::LastClaim | Self::LatestPerSource => &[f64::INFINITY],
             Self::Decayed | Self::GradedDecayed => &[0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0],
-        };
-        let mut tunings = Vec::new();
-        for days in days {
-            for inherited in [0.0, 0.5] {
-                for sharpness in [0.5, 1.0, 1.5, 2.0, 3.0, 4.0] {
-                    tunings.push(Tuning {
-                        days: *days,
-                        inherited,
-                        sharpness,
-                    });
-                }
-            }
         }
-        tunings
     }
 }
+
+const INHERITED: [f64; 2] = [0.0, 0.5];
+const SHARPNESS: [f64; 6] = [0.5, 1.0, 1.5, 2.0, 3.0, 4.0];
 
 /// Whether later claims may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,14 +118,22 @@ impl Votes {
                 let Some(shares) = shares(claim, &world.sides) else {
                     continue;
                 };
-                by_place.entry(&claim.place).or_default().push(Vote {
+                let vote = Vote {
                     known: report.first_known_at,
                     of: of(report, claim),
                     source: sources.get(id).copied().unwrap_or(usize::MAX),
                     direct: true,
                     graded: by_grade(grade),
                     shares,
-                });
+                };
+                let places = if claim.sub_places.is_empty() {
+                    std::slice::from_ref(&claim.place)
+                } else {
+                    &claim.sub_places
+                };
+                for place in places {
+                    by_place.entry(place).or_default().push(vote.clone());
+                }
             }
         }
         let by_quarter = world.quarters.iter().map(|quarter| {
@@ -157,7 +156,7 @@ impl Votes {
         }
     }
 
-    /// What a baseline answers.
+    /// What a baseline answers: a probability for each label.
     #[must_use]
     pub fn answer(
         &self,
@@ -166,27 +165,33 @@ impl Votes {
         tuning: Tuning,
         sample: Sample,
     ) -> Vec<f64> {
+        tuning.shares(&self.sums(baseline, mode, tuning.days, sample))
+    }
+
+    /// The votes for each label, those on the quarter and those on its city.
+    fn sums(&self, baseline: Baseline, mode: Mode, days: f64, sample: Sample) -> [Vec<f64>; 2] {
         let all = self
             .by_quarter
             .get(sample.quarter)
             .map_or(&[][..], Vec::as_slice);
-        let counts = |vote: &&Vote| {
-            (vote.direct || tuning.inherited > 0.0)
-                && (mode == Mode::Smoothing || vote.known <= sample.time)
-        };
+        let counts = |vote: &&Vote| mode == Mode::Smoothing || vote.known <= sample.time;
         let past = all.partition_point(|v| v.of <= sample.time);
-        let mut before = all[..past].iter().filter(counts);
-        let mut sums = vec![PRIOR_VOTE; self.labels];
+        let before = || all[..past].iter().filter(counts);
+        let mut sums = [vec![0.0; self.labels], vec![0.0; self.labels]];
         let mut add = |vote: &Vote, weight: f64| {
-            let weight = weight * if vote.direct { 1.0 } else { tuning.inherited };
-            sums.iter_mut()
-                .zip(&vote.shares)
-                .for_each(|(s, v)| *s += weight * v);
+            let sums = &mut sums[usize::from(!vote.direct)];
+            for (sum, share) in sums.iter_mut().zip(&vote.shares) {
+                *sum += weight * share;
+            }
         };
         match baseline {
-            Baseline::LastClaim => before.next_back().into_iter().for_each(|v| add(v, 1.0)),
+            Baseline::LastClaim => {
+                let last = before().rfind(|v| v.direct);
+                last.into_iter().for_each(|v| add(v, 1.0));
+            }
             Baseline::LatestPerSource => {
-                let latest: BTreeMap<usize, &Vote> = before.map(|v| (v.source, v)).collect();
+                let latest: BTreeMap<(usize, bool), &Vote> =
+                    before().map(|v| ((v.source, v.direct), v)).collect();
                 latest.values().for_each(|v| add(v, 1.0));
             }
             Baseline::Decayed | Baseline::GradedDecayed => {
@@ -196,55 +201,67 @@ impl Votes {
                     past
                 };
                 for vote in all[..end].iter().filter(counts) {
-                    let days =
-                        (vote.of.micros() - sample.time.micros()).abs() as f64 / DAY_US as f64;
+                    let age = (vote.of.micros() - sample.time.micros()).abs();
                     let graded = if baseline == Baseline::Decayed {
                         1.0
                     } else {
                         vote.graded
                     };
-                    add(vote, graded * libm::exp(-days / tuning.days));
+                    add(
+                        vote,
+                        graded * libm::exp(-(age as f64) / DAY_US as f64 / days),
+                    );
                 }
             }
         }
-        let most = sums.iter().copied().fold(0.0, f64::max);
-        let mut p: Vec<f64> = sums
+        sums
+    }
+}
+
+impl Tuning {
+    fn shares(&self, [direct, of_city]: &[Vec<f64>; 2]) -> Vec<f64> {
+        let votes = direct.iter().zip(of_city);
+        let votes: Vec<f64> = votes
+            .map(|(d, c)| PRIOR_VOTE + d + self.inherited * c)
+            .collect();
+        let most = votes.iter().copied().fold(0.0, f64::max);
+        let mut p: Vec<f64> = votes
             .iter()
-            .map(|s| libm::pow(s / most, tuning.sharpness))
+            .map(|v| libm::pow(v / most, self.sharpness))
             .collect();
         let sum: f64 = p.iter().sum();
         p.iter_mut().for_each(|p| *p /= sum);
         p
     }
-
-    /// The figures of a baseline.
-    #[must_use]
-    pub fn figures(
-        &self,
-        baseline: Baseline,
-        mode: Mode,
-        tuning: Tuning,
-        samples: &[Sample],
-    ) -> Figures {
-        let answers: Vec<(usize, Vec<f64>)> = samples
-            .iter()
-            .map(|s| (s.truth, self.answer(baseline, mode, tuning, *s)))
-            .collect();
-        figures(answers.iter().map(|(truth, p)| (*truth, &**p)))
-    }
 }
 
-/// The tuning with the least log loss on some worlds.
+/// The tuning with the least log loss on some worlds; `None` without any.
 #[must_use]
 pub fn tuned(baseline: Baseline, mode: Mode, worlds: &[(Votes, Vec<Sample>)]) -> Option<Tuning> {
-    let loss = |tuning: &Tuning| {
-        let of = |(votes, samples): &(Votes, Vec<Sample>)| {
-            votes.figures(baseline, mode, *tuning, samples).log_loss
-        };
-        worlds.iter().map(of).sum::<f64>()
-    };
-    let scored = baseline.tunings().into_iter().map(|t| (loss(&t), t));
-    scored.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, t)| t)
+    let mut best: Option<(f64, Tuning)> = None;
+    for days in baseline.spans() {
+        let mut asked: Vec<(usize, [Vec<f64>; 2])> = Vec::new();
+        for (votes, samples) in worlds {
+            let of = |s: &Sample| (s.truth, votes.sums(baseline, mode, *days, *s));
+            asked.extend(samples.iter().map(of));
+        }
+        for (inherited, sharpness) in INHERITED.iter().flat_map(|i| SHARPNESS.map(|s| (*i, s))) {
+            let tuning = Tuning {
+                days: *days,
+                inherited,
+                sharpness,
+            };
+            let answers: Vec<(usize, Vec<f64>)> = asked
+                .iter()
+                .map(|(truth, sums)| (*truth, tuning.shares(sums)))
+                .collect();
+            let loss = figures(answers.iter().map(|(truth, p)| (*truth, &**p))).log_loss;
+            if !answers.is_empty() && best.is_none_or(|(least, _)| loss < least) {
+                best = Some((loss, tuning));
+            }
+        }
+    }
+    best.map(|(_, tuning)| tuning)
 }
 
 fn of(report: &Report, claim: &Claim) -> Timestamp {

@@ -1,6 +1,5 @@
 //! How well an answer meets the truth of a world.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ascertain_domain::id::PlaceId;
@@ -20,7 +19,7 @@ const FIRST_DAYS: f64 = 14.0;
 const BINS: usize = 10;
 /// Change is looked for on a grid of so many hours, so many days around it.
 const GRID_HOURS: i64 = 6;
-const SEARCHED_DAYS: i64 = 15;
+const SEARCHED_DAYS: f64 = 15.0;
 
 /// A question with a known answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,8 +160,10 @@ pub fn engine(world: &World, samples: &[Sample]) -> Vec<Moment> {
 pub struct Detection {
     /// Days from the change until the answer follows, negative where it leads.
     pub lags: Vec<f64>,
-    /// Changes that no answer followed within 15 days.
+    /// Changes that no answer followed.
     pub missed: usize,
+    /// Changes of the answer that nothing on the ground answers to.
+    pub alarms: usize,
 }
 
 impl Detection {
@@ -170,125 +171,131 @@ impl Detection {
     pub fn extend(&mut self, other: Self) {
         self.lags.extend(other.lags);
         self.missed += other.missed;
+        self.alarms += other.alarms;
     }
 
-    /// A share of lags is not above this; with `absolute`, of their sizes. 0 for none.
+    /// So large a share of lags is not above this; with `absolute`, of their sizes.
+    /// 0 for none.
     #[must_use]
     pub fn quantile(&self, share: f64, absolute: bool) -> f64 {
-        let mut lags: Vec<f64> = self
-            .lags
-            .iter()
-            .map(|l| if absolute { l.abs() } else { *l })
-            .collect();
+        let sized = |lag: &f64| if absolute { lag.abs() } else { *lag };
+        let mut lags: Vec<f64> = self.lags.iter().map(sized).collect();
         lags.sort_by(f64::total_cmp);
         let at = (share * lags.len() as f64) as usize;
-        lags.get(at.min(lags.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(0.0)
+        let at = at.min(lags.len().saturating_sub(1));
+        lags.get(at).copied().unwrap_or(0.0)
+    }
+
+    /// Holds the changes of an answer against those on the ground.
+    fn note(&mut self, so: &[Change], answered: &[Change], ends: Timestamp) {
+        let days =
+            |from: Timestamp, to: Timestamp| (to.micros() - from.micros()) as f64 / DAY_US as f64;
+        let mut matched = 0;
+        for (i, (at, holder)) in so.iter().enumerate().skip(1) {
+            let (before, after) = (so[i - 1].0, so.get(i + 1).map_or(ends, |next| next.0));
+            let lags = answered
+                .iter()
+                .skip(1)
+                .filter(|(when, who)| who == holder && before <= *when && *when <= after);
+            let lags = lags.map(|(when, _)| days(*at, *when));
+            match lags.min_by(|a, b| a.abs().total_cmp(&b.abs())) {
+                Some(lag) if lag.abs() <= SEARCHED_DAYS => {
+                    self.lags.push(lag);
+                    matched += 1;
+                }
+                _ => self.missed += 1,
+            }
+        }
+        self.alarms += answered.len().saturating_sub(1).saturating_sub(matched);
     }
 }
+
+/// From when on which side held.
+type Change = (Timestamp, usize);
 
 /// How late the engine notices changes of holder: as they come, and in hindsight.
 ///
 /// A change of holder is when another side than the last one begins to hold a
-/// quarter. It is noticed where the leading outcome turns to the new holder, nearest
-/// to the change, on a grid of six hours within 15 days and between the changes of
-/// holder before and after.
+/// quarter; for an answer, when another side than the last begins to lead. It is
+/// noticed where the answer changes to the new holder, nearest to the change, on a
+/// grid of six hours within 15 days and between the changes of holder before and
+/// after.
 #[must_use]
 pub fn detection(world: &World) -> (Detection, Detection) {
     let (mut then, mut hindsight) = (Detection::default(), Detection::default());
+    let hours = (world.ends.micros() - world.begins.micros()) / HOUR_US;
+    let grid = (0..=hours / GRID_HOURS).map(|step| step * GRID_HOURS * HOUR_US);
+    let times: Vec<Timestamp> = grid.map(|us| world.begins.plus_micros(us)).collect();
+    let sides = world.sides.len();
     for place in &world.quarters {
-        let held: Vec<(Timestamp, usize)> = holders(world, place);
-        let mut times: BTreeMap<Timestamp, Moment> = BTreeMap::new();
-        for (before, change, after) in changes(world, &held) {
-            times.extend(grid(before, change.0, after).map(|t| (t, empty())));
-        }
-        let asked: Vec<Timestamp> = times.keys().copied().collect();
-        for (moment, slot) in moments(world, place, &asked)
-            .into_iter()
-            .zip(times.values_mut())
-        {
-            *slot = moment;
-        }
-        for (before, change, after) in changes(world, &held) {
-            let of: Vec<(Timestamp, &Moment)> = grid(before, change.0, after)
-                .filter_map(|t| Some((t, times.get(&t)?)))
-                .collect();
-            note(
-                &mut then,
-                change,
-                of.iter().map(|(t, m)| (*t, &*m.filtered)),
-            );
-            note(
-                &mut hindsight,
-                change,
-                of.iter().map(|(t, m)| (*t, &*m.smoothed)),
-            );
-        }
+        let truth = world.truth.changes(place).iter();
+        let so = holders(
+            truth.map(|(at, outcome)| (*at, label(world, outcome))),
+            sides,
+        );
+        let moments = moments(world, place, &times);
+        let of = |p: &dyn Fn(&Moment) -> &[f64]| {
+            let leading = times.iter().zip(&moments).map(|(t, m)| (*t, leader(p(m))));
+            holders(leading, sides)
+        };
+        then.note(&so, &of(&|m| &m.filtered), world.ends);
+        hindsight.note(&so, &of(&|m| &m.smoothed), world.ends);
     }
     (then, hindsight)
 }
 
-fn empty() -> Moment {
-    Moment {
-        filtered: Vec::new(),
-        smoothed: Vec::new(),
-    }
-}
-
-/// The sides that held a place one after the other, whatever was between them.
-fn holders(world: &World, place: &PlaceId) -> Vec<(Timestamp, usize)> {
-    let mut held: Vec<(Timestamp, usize)> = Vec::new();
-    for (from, outcome) in world.truth.changes(place) {
-        let side = label(world, outcome);
-        if side < world.sides.len() && held.last().is_none_or(|(_, last)| *last != side) {
-            held.push((*from, side));
+/// The sides that held one after the other, whatever was between them.
+fn holders(values: impl Iterator<Item = Change>, sides: usize) -> Vec<Change> {
+    let mut held: Vec<Change> = Vec::new();
+    for (at, value) in values.filter(|(_, value)| *value < sides) {
+        if held.last().is_none_or(|(_, last)| *last != value) {
+            held.push((at, value));
         }
     }
     held
 }
 
-type Change = (Timestamp, usize);
-
-fn changes<'a>(
-    world: &World,
-    held: &'a [Change],
-) -> impl Iterator<Item = (Timestamp, Change, Timestamp)> + 'a {
-    let ends = world.ends;
-    (1..held.len()).map(move |i| {
-        let after = held.get(i + 1).map_or(ends, |(at, _)| *at);
-        (held[i - 1].0, held[i], after)
-    })
+fn leader(p: &[f64]) -> usize {
+    let best = |best: usize, i: usize| if p[i] > p[best] { i } else { best };
+    (1..p.len()).fold(0, best)
 }
 
-/// The times at which a change is looked for, ascending.
-fn grid(before: Timestamp, change: Timestamp, after: Timestamp) -> impl Iterator<Item = Timestamp> {
-    let steps = SEARCHED_DAYS * 24 / GRID_HOURS;
-    let first = change.slot().start();
-    (-steps..=steps)
-        .map(move |step| first.plus_micros(step * GRID_HOURS * HOUR_US))
-        .filter(move |time| before <= *time && *time <= after)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn note<'a>(
-    detection: &mut Detection,
-    (change, holder): Change,
-    answers: impl Iterator<Item = (Timestamp, &'a [f64])>,
-) {
-    let mut led = None;
-    let mut nearest: Option<f64> = None;
-    for (time, p) in answers {
-        let leads = (0..p.len()).max_by(|a, b| p[*a].total_cmp(&p[*b])) == Some(holder);
-        if leads && led == Some(false) {
-            let lag = (time.micros() - change.micros()) as f64 / DAY_US as f64;
-            if nearest.is_none_or(|n| lag.abs() < n.abs()) {
-                nearest = Some(lag);
-            }
-        }
-        led = Some(leads);
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_micros(day * DAY_US).unwrap()
     }
-    match nearest {
-        Some(lag) => detection.lags.push(lag),
-        None => detection.missed += 1,
+
+    #[test]
+    fn figures_are_those_of_the_book() {
+        let sure = [0.9, 0.1];
+        let f = figures([(0, &sure[..]), (1, &sure[..])]);
+        assert_eq!((f.accuracy, f.count), (0.5, 2));
+        assert!((f.ece - 0.4).abs() < 1e-12);
+        assert!((f.log_loss - -(0.9_f64.ln() + 0.1_f64.ln()) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_change_is_noticed_late_missed_or_made_up() {
+        let so = [(day(0), 0), (day(50), 1), (day(100), 2)];
+        let mut d = Detection::default();
+        // The second side leads two days late, the third never; the first comes back.
+        d.note(&so, &[(day(0), 0), (day(52), 1), (day(120), 0)], day(365));
+        assert_eq!((&*d.lags, d.missed, d.alarms), (&[2.0][..], 1, 1));
+        assert_eq!(d.quantile(0.5, true), 2.0);
+    }
+
+    #[test]
+    fn a_contest_between_two_spells_of_one_side_changes_no_holder() {
+        let values = [
+            (day(0), 0),
+            (day(5), 3),
+            (day(8), 0),
+            (day(9), 3),
+            (day(12), 1),
+        ];
+        assert_eq!(holders(values.into_iter(), 3), [(day(0), 0), (day(12), 1)]);
     }
 }

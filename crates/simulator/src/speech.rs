@@ -26,6 +26,9 @@ pub(crate) struct Utterance {
     pub relay: Option<usize>,
     pub place: usize,
     pub say: Say,
+    /// Of a city: whether only a part of it is meant, and which, if that is named.
+    pub in_part: bool,
+    pub parts: Vec<usize>,
     /// The moment spoken of, and whether the report tells it.
     pub at: f64,
     pub timed: bool,
@@ -46,6 +49,8 @@ impl Utterance {
             relay: None,
             place,
             say,
+            in_part: false,
+            parts: Vec::new(),
             at,
             timed: true,
             published: at,
@@ -89,6 +94,8 @@ const RELAYS: f64 = 0.75;
 const RELAYS_DECLARED: f64 = 0.75;
 /// What is older than this is not relayed.
 const RELAY_DAYS: f64 = 1.0;
+/// How often who speaks of a part of a city names it.
+const NAMES_PARTS: f64 = 0.5;
 /// In a battle, news travels so much faster.
 const BATTLE_LAG: f64 = 0.06;
 const BATTLE_DELAY: f64 = 0.1;
@@ -96,6 +103,14 @@ const BATTLE_DELAY: f64 = 0.1;
 const APPROACH: f64 = 0.5;
 /// How likely an organ admits that a city fell.
 const ADMITS: f64 = 0.5;
+
+/// Which parts of a city are meant.
+#[derive(PartialEq)]
+enum Parts {
+    All,
+    Some,
+    These(Vec<usize>),
+}
 
 /// A false belief that goes round.
 struct Rumour {
@@ -283,9 +298,12 @@ impl Stage<'_> {
         let speaker = &speakers[source];
         let side = speaker.manner_at(now).side;
         let battle = self.war.battle(place, now);
-        let say = match battle {
-            Some(b) if now < b.entry && dice.chance(APPROACH) => approach(b, side, dice),
-            _ => form(label, battle.is_some(), dice),
+        let (say, parts) = match battle {
+            Some(b) if now < b.entry && dice.chance(APPROACH) => {
+                (approach(b, side, dice), Parts::All)
+            }
+            _ if label == CONTESTED => self.divided(place, now, dice),
+            _ => (form(label, battle.is_some(), dice), Parts::All),
         };
         let bad_news = side.is_some_and(|own| label != own && label != CONTESTED);
         let delay = speaker.class.delay * if battle.is_some() { BATTLE_DELAY } else { 1.0 };
@@ -293,6 +311,10 @@ impl Stage<'_> {
         let place = self.as_told(place, dice);
         let mut told = Utterance::new(source, place, say, now, dice).published_after(delay, dice);
         told.timed = dice.chance(TELLS_TIME);
+        told.in_part = parts != Parts::All;
+        if let Parts::These(parts) = parts {
+            told.parts = parts;
+        }
         if speaker.class.kind == ascertain_domain::source::SourceKind::Imagery {
             told.evidence = Some(dice.bits());
         }
@@ -314,11 +336,42 @@ impl Stage<'_> {
                 let copy = copy.published_after(late, dice);
                 said.push(Utterance {
                     timed: told.timed,
+                    in_part: told.in_part,
+                    parts: told.parts.clone(),
                     ..copy
                 });
             }
         }
         said.push(told);
+    }
+
+    /// How somebody puts it who takes a place for contested. Of a city that is divided
+    /// it may be told who is where.
+    fn divided(&self, place: usize, now: f64, dice: &mut Dice) -> (Say, Parts) {
+        let of = |quarter: usize| value_at(&self.war.courses[quarter], now);
+        let quarters = self.war.quarters_of(place);
+        let first = of(quarters.start);
+        if place < self.war.all_quarters() || quarters.clone().all(|q| of(q) == first) {
+            return (form(CONTESTED, false, dice), Parts::All);
+        }
+        let fought: Vec<usize> = quarters.clone().filter(|q| of(*q) == CONTESTED).collect();
+        let named = dice.chance(NAMES_PARTS);
+        if !fought.is_empty() {
+            let say = form(CONTESTED, false, dice);
+            let parts = if named && say == Say::Fighting {
+                Parts::These(fought)
+            } else {
+                Parts::All
+            };
+            return (say, parts);
+        }
+        let holder = of(quarters.start + dice.below(quarters.len()));
+        if named {
+            let held = quarters.filter(|q| of(*q) == holder).collect();
+            (Say::Controls(holder), Parts::These(held))
+        } else {
+            (Say::Present(holder), Parts::Some)
+        }
     }
 
     /// The place that a report names: now and then a neighbouring quarter.
@@ -428,6 +481,8 @@ fn relay(speakers: &[Speaker], said: &mut [Utterance]) {
         };
         let wire = &mut said[i];
         wire.say = original.say;
+        wire.in_part = original.in_part;
+        wire.parts = original.parts;
         wire.at = original.at;
         wire.timed = original.timed;
         if declared {

@@ -289,8 +289,12 @@ impl Names {
             place: self.places[said.place].clone(),
             predicate,
             polarity,
-            extent: Extent::Whole,
-            sub_places: Vec::new(),
+            extent: if said.in_part {
+                Extent::Part
+            } else {
+                Extent::Whole
+            },
+            sub_places: said.parts.iter().map(|p| self.places[*p].clone()).collect(),
             event_time: said.timed.then_some(TimeInterval {
                 earliest: Some(at),
                 latest: Some(at),

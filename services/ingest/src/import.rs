@@ -86,6 +86,7 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
                 RegistryChange::Place(place) => place.id.to_string(),
                 RegistryChange::Actor(actor) => actor.id.to_string(),
                 RegistryChange::Source(source) => source.id.to_string(),
+                RegistryChange::SourceModel(model) => model.digest().to_string(),
             };
             let answer =
                 import_change(core, caller, record, &wire, (change, *entity, version)).await;

@@ -110,6 +110,9 @@ impl Records {
                     RegistryChange::Place(place) => ("place", place.id.to_string()),
                     RegistryChange::Actor(actor) => ("actor", actor.id.to_string()),
                     RegistryChange::Source(source) => ("source", source.id.to_string()),
+                    RegistryChange::SourceModel(model) => {
+                        ("source-model", model.digest().to_string())
+                    }
                 };
                 self.changes.insert((kind, id, Digest::of(&record.body)));
             }

@@ -164,7 +164,7 @@ impl Folder {
                     let area = |p: &&std::sync::Arc<Place>| p.home_area == *id;
                     touched.extend(view.places().filter(area).map(|p| p.id.clone()));
                 }
-                Changed::Party { known_before: true } => {
+                Changed::Party { known_before: true } | Changed::SourceModel(_) => {
                     touched.extend(view.places().map(|p| p.id.clone()));
                 }
                 Changed::Party {

@@ -2,9 +2,12 @@
 
 use super::{MAX_DEPTH, RegistryChange, View};
 use crate::actor::Actor;
-use crate::id::{ActorId, PlaceId};
+use crate::id::{ActorId, PlaceId, SourceId};
+use crate::model::{LearnedSource, SourceModel, TEMPER};
 use crate::place::{Place, PlaceKind};
-use crate::source::{Alignment, Source};
+use crate::source::{Alignment, Reporting, Source};
+use crate::state::Ppm;
+use crate::time::DAY_US;
 use crate::violation::{Reason, Violations};
 
 /// Checks a change against the registry `before` it and `after` it (with all
@@ -19,6 +22,7 @@ pub fn check_change(
         RegistryChange::Place(place) => check_place(place, before, after, violations),
         RegistryChange::Actor(actor) => check_actor(actor, after, violations),
         RegistryChange::Source(source) => check_source(source, after, violations),
+        RegistryChange::SourceModel(model) => check_model(model, after, violations),
     }
 }
 
@@ -149,6 +153,82 @@ fn check_source(source: &Source, after: View<'_>, violations: &mut Violations) {
     }
 }
 
+fn check_model(model: &SourceModel, after: View<'_>, violations: &mut Violations) {
+    if model.cut.micros().rem_euclid(DAY_US) != 0 {
+        let what = format!("is {}; it is 00:00:00 UTC of a day", model.cut);
+        violations.add("cut", Reason::OutOfRange, what);
+    }
+    if !TEMPER.contains(&model.temper.0) {
+        let what = format!("is {}; it is {TEMPER:?}", model.temper.0);
+        violations.add("temper_ppm", Reason::OutOfRange, what);
+    }
+    for (i, (id, learned)) in model.sources.iter().enumerate() {
+        violations.within(format!("sources[{i}]"), |v| {
+            known_source("source_id", id, after, v);
+            check_learned(learned, v);
+        });
+    }
+    for (i, ((copier, origin), chance)) in model.copies.iter().enumerate() {
+        violations.within(format!("copies[{i}]"), |v| {
+            known_source("copier_id", copier, after, v);
+            known_source("origin_id", origin, after, v);
+            if copier == origin {
+                let what = format!("`{origin}` does not copy itself");
+                v.add("origin_id", Reason::Duplicate, what);
+            }
+            not_above_one("chance_ppm", *chance, v);
+        });
+    }
+    for (i, area) in model.pace.keys().enumerate() {
+        if after.place(area).is_none() {
+            unknown_place(&format!("pace[{i}].home_area_id"), area, violations);
+        }
+    }
+}
+
+fn check_learned(learned: &LearnedSource, violations: &mut Violations) {
+    for (name, row) in learned.table.iter().flat_map(|t| t.named_rows()) {
+        let field = format!("table.{name}");
+        let sum: u64 = row.iter().map(|cell| u64::from(cell.0)).sum();
+        if sum != 1_000_000 {
+            let what = format!("sums to {sum}; a row sums to 1000000");
+            violations.add(&field, Reason::OutOfRange, what);
+        }
+        if row.contains(&Ppm(0)) {
+            let what = "holds 0; nothing is never said";
+            violations.add(&field, Reason::OutOfRange, what);
+        }
+    }
+    if matches!(
+        learned.reporting,
+        Some(Reporting::Snapshot | Reporting::Undeclared)
+    ) {
+        let what = "is inferred as EPISODIC or CHANGES_ONLY, or left out";
+        violations.add("reporting", Reason::OutOfRange, what);
+    }
+    if learned.lag_hours == Some(0) {
+        violations.add("lag_hours", Reason::OutOfRange, "is 1 or more");
+    }
+    for (i, record) in learned.track_record.iter().enumerate() {
+        let field = format!("track_record[{i}].true_share_ppm");
+        not_above_one(&field, record.true_share, violations);
+    }
+}
+
+fn not_above_one(field: &str, share: Ppm, violations: &mut Violations) {
+    if share.0 > 1_000_000 {
+        let what = format!("is {}; it is 0 to 1000000", share.0);
+        violations.add(field, Reason::OutOfRange, what);
+    }
+}
+
+fn known_source(field: &str, id: &SourceId, after: View<'_>, violations: &mut Violations) {
+    if after.source(id).is_none() {
+        let what = format!("source id `{id}` is not in the registry");
+        violations.add(field, Reason::SourceUnknown, what);
+    }
+}
+
 fn unknown_place(field: &str, id: &PlaceId, violations: &mut Violations) {
     violations.add(
         field,
@@ -163,4 +243,114 @@ fn unknown_actor(field: &str, id: &ActorId, view: View<'_>, violations: &mut Vio
         Ok(_) => format!("actor id `{id}` is not in the registry"),
     };
     violations.add(field, Reason::ActorUnknown, what);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Registry, Version};
+    use super::*;
+    use crate::id::Digest;
+    use crate::marking::Audience;
+    use crate::model::LearnedTable;
+    use crate::source::{Grade, SourceKind};
+    use crate::time::Timestamp;
+
+    fn source(id: &str) -> SourceId {
+        SourceId::new(id).unwrap()
+    }
+
+    fn registry() -> Registry {
+        let mut registry = Registry::default();
+        for (sequence, id) in (1..).zip(["blog", "wire"]) {
+            let registered = Source {
+                id: source(id),
+                names: Vec::new(),
+                kind: SourceKind::Newswire,
+                reporting: Reporting::Undeclared,
+                alignments: Vec::new(),
+                grade: Grade::C,
+                identity_verified: false,
+            };
+            registry.apply(
+                sequence,
+                Version::LATEST,
+                RegistryChange::Source(registered),
+            );
+        }
+        registry
+    }
+
+    fn sound() -> SourceModel {
+        let learned = LearnedSource {
+            table: Some(LearnedTable::Independent {
+                holder: [Ppm(900_000), Ppm(50_000), Ppm(50_000)],
+                contested: [Ppm(200_000), Ppm(800_000)],
+            }),
+            reporting: Some(Reporting::ChangesOnly),
+            lag_hours: Some(40),
+            track_record: Vec::new(),
+        };
+        SourceModel {
+            cut: "2026-11-22T00:00:00Z".parse().unwrap(),
+            audience: Audience::Clear,
+            method: "prior-2".to_owned(),
+            input_digest: Digest::of(&[]),
+            sources: BTreeMap::from([(source("wire"), learned)]),
+            copies: BTreeMap::from([((source("blog"), source("wire")), Ppm(900_000))]),
+            pace: BTreeMap::new(),
+            temper: Ppm(1_000_000),
+        }
+    }
+
+    fn mistakes(model: SourceModel) -> Vec<String> {
+        let registry = registry();
+        let mut v = Violations::at("model");
+        let change = RegistryChange::SourceModel(model);
+        check_change(&change, registry.latest(), registry.latest(), &mut v);
+        let found = v.finish().err().unwrap_or_default();
+        let told = |m: crate::violation::Violation| format!("{} {}", m.field, m.reason.name());
+        found.into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_sound_model_is_taken() {
+        assert_eq!(mistakes(sound()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_mistake_of_a_model_is_told_by_its_field() {
+        let mut model = sound();
+        model.cut = Timestamp::from_micros(1).unwrap();
+        model.temper = Ppm(0);
+        let learned = model.sources.remove(&source("wire")).unwrap();
+        model.sources.insert(
+            source("stranger"),
+            LearnedSource {
+                table: Some(LearnedTable::Independent {
+                    holder: [Ppm(1_000_000), Ppm(0), Ppm(0)],
+                    contested: [Ppm(200_000), Ppm(700_000)],
+                }),
+                reporting: Some(Reporting::Snapshot),
+                lag_hours: Some(0),
+                ..learned
+            },
+        );
+        model.copies = BTreeMap::from([((source("blog"), source("blog")), Ppm(2_000_000))]);
+        assert_eq!(
+            mistakes(model),
+            [
+                "model.cut OUT_OF_RANGE",
+                "model.temper_ppm OUT_OF_RANGE",
+                "model.sources[0].source_id SOURCE_UNKNOWN",
+                "model.sources[0].table.holder OUT_OF_RANGE",
+                "model.sources[0].table.contested OUT_OF_RANGE",
+                "model.sources[0].reporting OUT_OF_RANGE",
+                "model.sources[0].lag_hours OUT_OF_RANGE",
+                "model.copies[0].origin_id DUPLICATE",
+                "model.copies[0].chance_ppm OUT_OF_RANGE",
+            ]
+        );
+    }
 }

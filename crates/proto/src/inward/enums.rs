@@ -56,10 +56,11 @@ pub(super) fn source_kind(kind: v1::SourceKind) -> Option<SourceKind> {
     }
 }
 
-/// Unspecified is read as episodic.
+/// Unspecified is kept apart: what silence means may be inferred then.
 pub(super) fn reporting(reporting: v1::Reporting) -> Reporting {
     match reporting {
-        v1::Reporting::Unspecified | v1::Reporting::Episodic => Reporting::Episodic,
+        v1::Reporting::Unspecified => Reporting::Undeclared,
+        v1::Reporting::Episodic => Reporting::Episodic,
         v1::Reporting::ChangesOnly => Reporting::ChangesOnly,
         v1::Reporting::Snapshot => Reporting::Snapshot,
     }
