@@ -12,6 +12,7 @@ use ascertain_domain::id::{
     ActorId, ClaimId, Digest, Id, IdError, PartnerId, PlaceId, ReportId, SourceId,
 };
 use ascertain_domain::marking::{Audience, Marking};
+use ascertain_domain::model::SourceModel;
 use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
@@ -19,8 +20,9 @@ use ascertain_domain::report::{
     Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Report,
 };
 use ascertain_domain::source::{Alignment, Reporting, Source};
+use ascertain_domain::state::Ppm;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Family, Moment, family_places, series};
+use ascertain_engine::{Changes, Family, Moment, family_places, series};
 
 use crate::habits::{Turn, turns};
 use crate::read::{
@@ -93,6 +95,8 @@ impl<'a> World<'a> {
         let stranger = filling.stranger()?;
         let rows = rows(claims, sources, noted);
         let source_ids = filling.sources(claims, &rows, &sides, &actors, noted)?;
+        // The pace stands before all turns, and is counted when they are known.
+        filling.sequence += 1;
         let before_turns = filling.sequence;
         let asked = |source: u32| rows[source as usize].reporting.is_none();
         let found = turns(claims, asked);
@@ -106,7 +110,7 @@ impl<'a> World<'a> {
             kept.push((filling.sequence, turn));
         }
         let predicate = |value: &String| predicate(value, &sides, &actors, &stranger);
-        Ok(Self {
+        let mut world = Self {
             claims,
             predicates: claims.values.iter().map(predicate).collect(),
             registry: filling.registry,
@@ -118,7 +122,59 @@ impl<'a> World<'a> {
             claim: ClaimId::new("c")?,
             turns: kept,
             before_turns,
-        })
+        };
+        let pace = world.pace(&rows);
+        let model = SourceModel {
+            cut: Timestamp::MIN,
+            audience: Audience::Clear,
+            method: "pace".to_owned(),
+            input_digest: Digest::of(&[]),
+            sources: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            pace,
+            temper: Ppm(1_000_000),
+        };
+        let change = RegistryChange::SourceModel(model);
+        world.registry.apply(before_turns, Version::LATEST, change);
+        Ok(world)
+    }
+
+    /// How fast control changes, area by area. Each day's pace rests on what was known
+    /// before it, so that it may be given to all days at once.
+    fn pace(&self, rows: &[SourceRow]) -> BTreeMap<PlaceId, BTreeMap<i32, u32>> {
+        let latest = self.registry.latest();
+        let mut speaks: BTreeMap<&SourceId, Vec<(Timestamp, bool)>> = BTreeMap::new();
+        let changes_only = |reporting| reporting == Reporting::ChangesOnly;
+        for (id, row) in self.sources.iter().zip(rows) {
+            let declared = row.reporting.is_some_and(changes_only);
+            speaks.insert(id, vec![(Timestamp::MIN, declared)]);
+        }
+        for (_, turn) in &self.turns {
+            let turns = speaks
+                .entry(&self.sources[turn.source as usize])
+                .or_default();
+            turns.push((turn.from, turn.changes_only));
+        }
+        let silence_speaks = |source: &SourceId, time: Timestamp| {
+            let turns = speaks.get(source).into_iter().flatten();
+            turns
+                .rev()
+                .find(|(from, _)| *from <= time)
+                .is_some_and(|(_, speaks)| *speaks)
+        };
+        let mut changes = Changes::default();
+        for (number, id) in (0..).zip(&self.places) {
+            if let Some(place) = latest.place(id) {
+                let reports = self.reports(&[number]);
+                changes.add(Changes::of_place(
+                    place,
+                    latest,
+                    reports.iter(),
+                    silence_speaks,
+                ));
+            }
+        }
+        changes.pace()
     }
 
     /// The name of each outcome, in the order of [`Moment`].

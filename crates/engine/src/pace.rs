@@ -16,6 +16,9 @@ use crate::item::feeds;
 
 /// Shown changes are forgotten with this scale, in days.
 const FORGET_DAYS: f64 = 10.0;
+/// So many places more are taken to have been quiet: a change in an area of two places
+/// is no war.
+const QUIET_PLACES: f64 = 5.0;
 /// A rate below this, per place and day, is none.
 const LEAST: f64 = 1e-5;
 /// The administrative level of areas whose pace is counted together: a governorate.
@@ -44,7 +47,11 @@ fn pace_area(place: &Place, registry: View<'_>) -> PlaceId {
         if !seen.insert(&this.id) {
             break;
         }
-        at = this.parent.as_ref().and_then(|id| registry.place(id));
+        at = this
+            .parent
+            .as_ref()
+            .and_then(|id| registry.place(id))
+            .map(|p| &**p);
     }
     place.home_area.clone()
 }
@@ -63,13 +70,13 @@ pub struct Changes {
 
 impl Changes {
     /// The changes shown of one place by its reports, in the order in which they were
-    /// known. `silence_speaks` says of which sources silence means *still so*.
+    /// known. `silence_speaks` says of which sources, when, silence means *still so*.
     #[must_use]
     pub fn of_place<'a>(
         place: &Place,
         registry: View<'_>,
         reports: impl Iterator<Item = &'a Arc<Report>>,
-        silence_speaks: impl Fn(&SourceId) -> bool,
+        silence_speaks: impl Fn(&SourceId, Timestamp) -> bool,
     ) -> Self {
         let area = pace_area(place, registry);
         let mut changes = Self::default();
@@ -78,16 +85,31 @@ impl Changes {
             let Originator::Source(source) = &report.originator else {
                 continue;
             };
-            if !silence_speaks(source) {
+            if !silence_speaks(source, report.first_known_at) {
                 continue;
             }
             let day = day_of(report.first_known_at);
-            for claim in report.claims.iter().filter(|c| c.place == place.id && feeds(c)) {
+            for claim in report
+                .claims
+                .iter()
+                .filter(|c| c.place == place.id && feeds(c))
+            {
                 match last.insert(source, claim) {
                     Some(before) if says_the_same(before, claim) => {}
-                    Some(_) => *changes.shown.entry(area.clone()).or_default().entry(day).or_default() += 1,
+                    Some(_) => {
+                        *changes
+                            .shown
+                            .entry(area.clone())
+                            .or_default()
+                            .entry(day)
+                            .or_default() += 1
+                    }
                     None if changes.spoken_of.is_empty() => {
-                        changes.spoken_of.entry(area.clone()).or_default().insert(day, 1);
+                        changes
+                            .spoken_of
+                            .entry(area.clone())
+                            .or_default()
+                            .insert(day, 1);
                     }
                     None => {}
                 }
@@ -98,7 +120,8 @@ impl Changes {
 
     /// Adds the counts of other places.
     pub fn add(&mut self, others: Self) {
-        let add = |to: &mut BTreeMap<PlaceId, BTreeMap<i64, u64>>, from: BTreeMap<_, BTreeMap<i64, u64>>| {
+        let add = |to: &mut BTreeMap<PlaceId, BTreeMap<i64, u64>>,
+                   from: BTreeMap<_, BTreeMap<i64, u64>>| {
             for (area, days) in from {
                 let to = to.entry(area).or_default();
                 for (day, count) in days {
@@ -133,8 +156,9 @@ impl Changes {
             loop {
                 recent = (recent + shown.get(&day).map_or(0.0, |n| *n as f64)) * kept;
                 day += 1;
-                let places: u64 = spoken_of.map_or(0, |days| days.range(..day).map(|(_, n)| n).sum());
-                let rate = recent / (FORGET_DAYS * (places.max(1)) as f64);
+                let places: u64 =
+                    spoken_of.map_or(0, |days| days.range(..day).map(|(_, n)| n).sum());
+                let rate = recent / (FORGET_DAYS * (places as f64 + QUIET_PLACES));
                 let from = i32::try_from(day).unwrap_or(i32::MAX);
                 if rate < LEAST {
                     pace.insert(from, 0);

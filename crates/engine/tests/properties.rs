@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Report};
-use ascertain_engine::{Family, Question, explain, series};
+use ascertain_engine::{Family, Question, explain, pace, series};
 use proptest::prelude::*;
 use world::{PLACES, at, fold, place_id, registry, shared, some_reports, state};
 
@@ -61,6 +61,7 @@ proptest! {
                 sides: view.sides(view.place(&id).unwrap()),
                 as_of: time,
                 as_known_at: at(200.0),
+                pace: pace(view.place(&id).unwrap(), view, Audience::Clear),
             };
             prop_assert_eq!(folded.resume_point().evaluate(&question), Some(folded.evaluate(time, at(200.0))));
         }

@@ -1,16 +1,12 @@
 //! How fast control changes: in an area, at a time.
 //!
 //! Wars are quiet for months and then fast for weeks, everywhere in an area at once.
-//! So beside the rates that hold anywhere, hazards follow the changes that trackers
-//! showed in the area in the days before: an empirical rate, per place and day.
+//! So beside the rates that hold anywhere, the hazard of another holder follows the
+//! changes that trackers showed in the area in the days before: an empirical rate, per
+//! place and day.
 
 use crate::dynamics::Rates;
 
-/// Of the rate of changes shown of late, what a holder's hazard of being replaced
-/// outright takes on. Two trackers show every change twice, and some show none.
-const REPLACED: f64 = 1.0;
-/// What its hazard of being contested takes on.
-const SHAKEN: f64 = 0.25;
 /// More changes per place and day are counted as so many.
 const MOST: f64 = 0.1;
 
@@ -37,8 +33,10 @@ impl Pace {
         let shown = before.map_or(0.0, |(_, rate)| rate.clamp(0.0, MOST));
         let Rates { a, b, g } = Rates::DEFAULT;
         Rates {
-            a: a + SHAKEN * shown,
-            b: b + REPLACED * shown,
+            a,
+            // What trackers show are new holders. Two show a change twice, and some
+            // change is shown by none.
+            b: b + shown,
             g,
         }
     }
@@ -61,7 +59,10 @@ mod tests {
         assert_eq!(pace.rates(9), Rates::DEFAULT);
         assert!(pace.rates(11).b > 10.0 * Rates::DEFAULT.b);
         assert_eq!(pace.rates(500), Rates::DEFAULT);
-        assert_eq!((pace.next_change(9), pace.next_change(10)), (Some(10), Some(12)));
+        assert_eq!(
+            (pace.next_change(9), pace.next_change(10)),
+            (Some(10), Some(12))
+        );
         assert_eq!(pace.next_change(12), None);
     }
 }

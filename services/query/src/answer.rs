@@ -8,7 +8,7 @@ use ascertain_domain::registry::{LookupError, PlaceQuery, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::state::ControlState;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Explanation, Family, Folded, Question, explain, family_places};
+use ascertain_engine::{Explanation, Family, Folded, Question, explain, family_places, pace};
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_proto::resume;
 
@@ -160,6 +160,7 @@ impl Replica {
                 sides: resolved.registry.sides(resolved.place),
                 as_of: resolved.as_of,
                 as_known_at: resolved.as_known_at,
+                pace: pace(resolved.place, resolved.registry, asked.audience),
             };
             if let Some(state) = resume::inward(&point)?.evaluate(&question) {
                 return Ok(state);

@@ -9,7 +9,9 @@ use ascertain_domain::place::Place;
 use ascertain_domain::registry::{Changed, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Family, Folded, METHOD_VERSION, Question, affected_places, family_places};
+use ascertain_engine::{
+    Family, Folded, METHOD_VERSION, Question, affected_places, family_places, pace,
+};
 use ascertain_log::{PartitionId, Position};
 use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
 use ascertain_proto::{outward, resume};
@@ -110,6 +112,7 @@ impl Folder {
             sides: view.sides(place),
             as_of: known_at,
             as_known_at: known_at,
+            pace: pace(place, view, Audience::Clear),
         };
         // Where evidence is newer than its knowledge, hindsight is needed.
         let state = point.evaluate(&question);

@@ -53,9 +53,7 @@ fn tracked(hour: i64, group: GroupId, label: usize) -> Step {
 
 fn folded(steps: &[Step]) -> FilterState {
     let mut state = FilterState::new(TWO);
-    steps
-        .iter()
-        .for_each(|s| filter().take(&mut state, s));
+    steps.iter().for_each(|s| filter().take(&mut state, s));
     state
 }
 
