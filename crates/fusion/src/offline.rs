@@ -8,6 +8,8 @@ mod open;
 mod spread;
 mod temper;
 
+pub use closed::Learner;
+
 /// One claim: a source says that an item has a value. Indices are dense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
@@ -96,8 +98,8 @@ pub struct Fit {
 struct Evidence {
     /// Per item (value, ln of prior × likelihood up to a constant).
     scores: Posteriors,
-    /// Per item the power that the scores are raised to.
-    powers: Vec<f64>,
+    /// Per item the factor on its log-odds.
+    trust: Vec<f64>,
     /// Per value what an item is without claims; empty for an open vocabulary.
     prior: Vec<f64>,
 }
@@ -105,33 +107,63 @@ struct Evidence {
 /// Share of the prior in every answer: nothing is ever ruled out.
 const FLOOR: f64 = 0.02;
 
+/// How posteriors are tempered beyond what is done by itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Temper {
+    /// Factor on the log-odds of every item, above 0; below 1 is less sure.
+    pub scale: f64,
+    /// What they are raised to, above 0; below 1 it is the surest that lose most.
+    pub bend: f64,
+}
+
+impl Default for Temper {
+    fn default() -> Self {
+        Self {
+            scale: 1.0,
+            bend: temper::BEND,
+        }
+    }
+}
+
 impl Fit {
-    /// The posteriors with every power multiplied by `scale`, above 0: below 1 they
-    /// are less sure. For calibration by known truths.
+    /// The posteriors tempered otherwise, for calibration by known truths. The order
+    /// of an item's values stays.
     #[must_use]
-    pub fn tempered(&self, scale: f64) -> Posteriors {
+    pub fn tempered(&self, temper: Temper) -> Posteriors {
         let Evidence {
             scores,
-            powers,
+            trust,
             prior,
         } = &self.evidence;
-        let row = |(item, power): (usize, &f64)| {
+        let row = |(item, trust): (usize, &f64)| {
             let row = scores.row(item);
             let own: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
             let mut probabilities = vec![0.0; own.len()];
-            if self.open {
-                open::with_none(&own, power * scale, &mut probabilities);
+            temper::bent(&own, trust * temper.scale, temper.bend, &mut probabilities);
+            let (none, kinds) = if self.open {
+                (open::none(&own), own.len() + 1)
             } else {
-                closed::softmax(&own, power * scale, &mut probabilities);
-            }
-            let even = 1.0 / probabilities.len() as f64;
+                (0.0, own.len())
+            };
+            let even = 1.0 / kinds as f64;
             let mixed = row.iter().zip(probabilities).map(|((value, _), p)| {
                 let base = prior.get(*value as usize).copied().unwrap_or(even);
-                (*value, (1.0 - FLOOR) * p + FLOOR * base)
+                (*value, (1.0 - FLOOR) * (1.0 - none) * p + FLOOR * base)
             });
             mixed.collect::<Vec<(u32, f64)>>()
         };
-        Posteriors::from_rows(powers.iter().enumerate().map(row))
+        Posteriors::from_rows(trust.iter().enumerate().map(row))
+    }
+
+    fn new(open: bool, rounds: u32, evidence: Evidence) -> Self {
+        let mut fit = Self {
+            posteriors: Posteriors::from_rows([]),
+            rounds,
+            open,
+            evidence,
+        };
+        fit.posteriors = fit.tempered(Temper::default());
+        fit
     }
 }
 
@@ -142,24 +174,25 @@ pub fn fit(problem: &Problem) -> Fit {
     if problem.values < 2 {
         return trivial(problem);
     }
+    let counts: Vec<usize> = (0..problem.items).map(|item| layout.count(item)).collect();
     if is_open(problem) {
-        return fit_open(&layout);
+        let learned = open::learn(&layout);
+        let trust = |count: &usize| temper::trust(learned.alikeness, *count);
+        let evidence = Evidence {
+            trust: counts.iter().map(trust).collect(),
+            scores: learned.scores,
+            prior: Vec::new(),
+        };
+        return Fit::new(true, learned.rounds, evidence);
     }
-    let learned = closed::learn(&layout);
-    let powers =
-        (0..problem.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
-    let mut fit = Fit {
-        posteriors: Posteriors::from_rows([]),
-        rounds: learned.rounds,
-        open: false,
-        evidence: Evidence {
-            scores: Posteriors::from_dense(problem.values, &learned.scores),
-            powers: powers.collect(),
-            prior: learned.prior,
-        },
+    let learned = Learner::of(layout).learn();
+    let trust = |count: &usize| temper::trust(learned.alikeness, *count);
+    let evidence = Evidence {
+        trust: counts.iter().map(trust).collect(),
+        scores: Posteriors::from_dense(problem.values, &learned.scores),
+        prior: learned.prior,
     };
-    fit.posteriors = fit.tempered(1.0);
-    fit
+    Fit::new(false, learned.rounds, evidence)
 }
 
 /// More values than this are too many for a table of each source.
@@ -177,34 +210,13 @@ pub fn is_open(problem: &Problem) -> bool {
     problem.values > MOST_CLOSED || pairs.len() < FEWEST_SHARING * problem.values
 }
 
-fn fit_open(layout: &layout::Layout) -> Fit {
-    let learned = open::learn(layout);
-    let powers = (0..layout.items).map(|item| temper::power(learned.alikeness, layout.count(item)));
-    let mut fit = Fit {
-        posteriors: Posteriors::from_rows([]),
-        rounds: learned.rounds,
-        open: true,
-        evidence: Evidence {
-            scores: learned.scores,
-            powers: powers.collect(),
-            prior: Vec::new(),
-        },
-    };
-    fit.posteriors = fit.tempered(1.0);
-    fit
-}
-
 /// With one value there is nothing to infer.
 fn trivial(problem: &Problem) -> Fit {
-    let sure = vec![1.0; problem.items * problem.values];
-    Fit {
-        posteriors: Posteriors::from_dense(problem.values, &sure),
-        rounds: 0,
-        open: false,
-        evidence: Evidence {
-            scores: Posteriors::from_dense(problem.values, &vec![0.0; sure.len()]),
-            powers: vec![1.0; problem.items],
-            prior: vec![1.0; problem.values],
-        },
-    }
+    let row = (0..).zip(vec![0.0; problem.values]).collect::<Vec<_>>();
+    let evidence = Evidence {
+        scores: Posteriors::from_rows(std::iter::repeat_n(row, problem.items)),
+        trust: vec![1.0; problem.items],
+        prior: vec![1.0; problem.values],
+    };
+    Fit::new(false, 0, evidence)
 }

@@ -8,11 +8,16 @@
 //! same scenario by log loss.
 #![allow(clippy::print_stdout)] // a table is what it is for
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ascertain_domain::id::IdError;
+use ascertain_domain::report::Originator;
+use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
 use ascertain_simulator::baselines::{Baseline, Mode, Votes, tuned};
-use ascertain_simulator::score::{Detection, Figures, Sample, detection, engine, figures, samples};
+use ascertain_simulator::score::{
+    Detection, Figures, Sample, asked as asked_of, detection, engine, figures, samples,
+};
 use ascertain_simulator::{Scenario, World, simulate};
 
 const QUESTIONS: usize = 2_400;
@@ -169,10 +174,82 @@ fn score(scenario: &Scenario, asked: &Asked) -> Result<(), IdError> {
         worst(&smoothing),
         reports / worlds.len().max(1),
     );
+    under_attack(scenario, &worlds, &asked.seeds)?;
     if asked.lags {
         lags(&worlds);
     }
     Ok(())
+}
+
+/// Every three hours, on the quarters that a flood speaks of, until two weeks after
+/// it: beside the same world without it.
+fn under_attack(
+    scenario: &Scenario,
+    worlds: &[(World, Vec<Sample>)],
+    seeds: &[u64],
+) -> Result<(), IdError> {
+    let calm = Scenario {
+        flood: None,
+        new_identities: None,
+        ..scenario.clone()
+    };
+    let (mut attacked, mut spared) = (Vec::new(), Vec::new());
+    for ((world, _), seed) in worlds.iter().zip(seeds) {
+        let questions = attacked_questions(world);
+        if questions.is_empty() {
+            return Ok(());
+        }
+        let of = |world: &World| -> Vec<Vec<f64>> {
+            let moments = engine(world, &questions);
+            moments.into_iter().map(|m| m.filtered).collect()
+        };
+        attacked.push(Both::of(&questions, &of(world)));
+        spared.push(Both::of(&questions, &of(&simulate(&calm, *seed)?)));
+    }
+    let told = |of: &[Both]| {
+        format!(
+            "{:.1} % ({:.3})",
+            100.0 * mean(of, |b| b.0.accuracy),
+            mean(of, |b| b.0.log_loss)
+        )
+    };
+    println!(
+        "{:19} where attacked, filtering: {}; without the attack {}",
+        "",
+        told(&attacked),
+        told(&spared)
+    );
+    Ok(())
+}
+
+fn attacked_questions(world: &World) -> Vec<Sample> {
+    let mut spans: BTreeMap<usize, (Timestamp, Timestamp)> = BTreeMap::new();
+    for report in &world.reports {
+        let Originator::Source(id) = &report.originator else {
+            continue;
+        };
+        if !["flood-", "new-"]
+            .iter()
+            .any(|name| id.as_str().starts_with(name))
+        {
+            continue;
+        }
+        let named = report.claims.first().map(|c| &c.place);
+        let quarter = world.quarters.iter().position(|q| Some(q) == named);
+        let at = report.first_known_at;
+        if let Some(quarter) = quarter {
+            spans.entry(quarter).or_insert((at, at)).1 = at;
+        }
+    }
+    let mut questions = Vec::new();
+    for (quarter, (from, to)) in spans {
+        let mut time = from;
+        while time <= to.plus_micros(14 * DAY_US) && time < world.ends {
+            questions.extend(asked_of(world, quarter, time));
+            time = time.plus_micros(3 * HOUR_US);
+        }
+    }
+    questions
 }
 
 fn lags(worlds: &[(World, Vec<Sample>)]) {

@@ -2,6 +2,9 @@
 
 use ascertain_domain::source::Grade;
 
+/// Reports on a quarter and day at activity 1, as counted in the base scenario.
+const REPORTS_A_DAY: f64 = 2.7;
+
 /// A conflict and those who report it. Times are days, rates are per day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
@@ -293,6 +296,14 @@ impl Scenario {
     #[must_use]
     pub fn with_activity(mut self, factor: f64) -> Self {
         self.activity *= factor;
+        self
+    }
+
+    /// The same scenario with about so many reports on each quarter in all, its city's
+    /// not counted. It is the mean over wars; quarters differ by their activity.
+    #[must_use]
+    pub fn with_reports_per_place(mut self, reports: f64) -> Self {
+        self.activity = reports / (REPORTS_A_DAY * self.days);
         self
     }
 

@@ -555,3 +555,21 @@ fn grades_that_were_dealt_out_are_the_same_letters_on_other_sources() {
     };
     assert_eq!(sorted(right), sorted(dealt));
 }
+
+#[test]
+fn a_place_gets_about_as_many_reports_as_were_asked_for() {
+    for asked in [3.0, 100.0, 1000.0] {
+        let (mut reports, mut places) = (0.0, 0.0);
+        for seed in 0..6 {
+            let world = world(&Scenario::base().with_reports_per_place(asked), seed);
+            let of_quarters = world
+                .reports
+                .iter()
+                .filter(|r| world.quarters.contains(&r.claims[0].place));
+            reports += of_quarters.count() as f64;
+            places += world.quarters.len() as f64;
+        }
+        let found = reports / places;
+        assert!((found / asked - 1.0).abs() < 0.15, "{found} for {asked}");
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::copying::{self, Copying};
 use super::layout::Layout;
-use super::{Posteriors, closed, spread};
+use super::{Posteriors, spread, temper};
 
 /// Rounds at most.
 const ROUNDS: u32 = 100;
@@ -174,7 +174,8 @@ fn expect(
             let gain = weights[claim] * (odds[source] + spread);
             scores[candidates.of_claim[claim] as usize] += gain;
         }
-        with_none(&scores[range.clone()], 1.0, &mut fresh);
+        fresh.resize(range.len(), 0.0);
+        temper::softmax(&scores[range.clone()], &mut fresh);
         for (old, new) in posterior[range].iter_mut().zip(&fresh) {
             moved = moved.max((*old - new).abs());
             *old = *new;
@@ -183,14 +184,13 @@ fn expect(
     moved
 }
 
-/// The probabilities of an item's candidates, prior × likelihood raised to a power,
-/// and last that of none of them.
-pub(crate) fn with_none(scores: &[f64], power: f64, probabilities: &mut Vec<f64>) {
-    let mut all = scores.to_vec();
+/// The chance that an item is none of its candidates, from their scores.
+pub(super) fn none(scores: &[f64]) -> f64 {
+    let top = scores.iter().copied().fold(0.0, f64::max);
     // Nobody says so, and it could be any of several.
-    all.push(libm::log(UNCLAIMED));
-    probabilities.resize(all.len(), 0.0);
-    closed::softmax(&all, power, probabilities);
+    let none = UNCLAIMED * libm::exp(-top);
+    let claimed: f64 = scores.iter().map(|score| libm::exp(score - top)).sum();
+    none / (none + claimed)
 }
 
 /// What a claim of a source is worth to somebody who repeats it: the likelihood of
