@@ -73,6 +73,12 @@ impl<K> Id<K> {
         Ok(Self(text.into(), PhantomData))
     }
 
+    /// The id that stands before all others in order.
+    #[must_use]
+    pub fn least() -> Self {
+        Self("-".into(), PhantomData)
+    }
+
     /// The id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -41,6 +41,15 @@ pub struct SourceModel {
 }
 
 impl SourceModel {
+    /// Whom a source copies, and how likely it is.
+    pub fn copied_by(&self, copier: &SourceId) -> impl Iterator<Item = (&SourceId, f64)> {
+        let from = (copier.clone(), SourceId::least());
+        let pairs = self.copies.range(from..);
+        pairs
+            .take_while(move |((id, _), _)| id == copier)
+            .map(|((_, origin), chance)| (origin, f64::from(chance.0) / 1e6))
+    }
+
     /// The SHA-256 over all of it, in one form: which of two models of one day stands
     /// does not depend on how they were carried.
     #[must_use]

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use ascertain_domain::id::{ActorId, PlaceId};
 use ascertain_domain::marking::Audience;
+use ascertain_domain::place::Place;
+use ascertain_domain::registry::View;
 use ascertain_domain::state::{
     AnalyticConfidence, Contribution, ControlState, Interest, Outcome, Ppm, Status,
 };
 use ascertain_domain::time::{DAY_US, HOUR_US, Slot, TimeInterval, TimePrecision, Timestamp};
 use ascertain_fusion::dispute::disagreement;
 use ascertain_fusion::filter::{Filter, FilterState, GroupId, Step, multiply};
-use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, parts_per_million};
+use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, normalise, parts_per_million};
 use ascertain_fusion::pace::Pace;
 
-use crate::fold::Folded;
+use crate::fold::{Folded, temper};
+use crate::pace::pace;
 use crate::parts::{bare, of_the_whole};
 use crate::point::{GroupState, ResumePoint};
 
@@ -41,8 +44,33 @@ pub struct Question<'a> {
     pub as_of: Timestamp,
     /// Knowledge time, repeated in the answer.
     pub as_known_at: Timestamp,
-    /// How fast control changes there: [`crate::pace`].
+    /// The exponent to which what is believed is taken, as the source model in force
+    /// has it; 1 without one.
+    pub temper: f64,
+    /// How fast control changes there, as the source model in force has it.
     pub pace: Arc<Pace>,
+}
+
+impl<'a> Question<'a> {
+    /// A question about a place as a registry has it.
+    #[must_use]
+    pub fn new(
+        place: &'a Place,
+        registry: View<'a>,
+        audience: Audience,
+        (as_of, as_known_at): (Timestamp, Timestamp),
+    ) -> Self {
+        let model = registry.source_model(audience).map(Arc::as_ref);
+        Self {
+            place: &place.id,
+            audience,
+            sides: registry.sides(place),
+            as_of,
+            as_known_at,
+            temper: temper(model),
+            pace: pace(place, registry, model),
+        }
+    }
 }
 
 /// What is said after the time asked about, for looking back upon.
@@ -82,6 +110,7 @@ impl Folded {
             sides: &self.sides,
             as_of,
             as_known_at,
+            temper: self.temper,
             pace: self.chain.filter().pace(),
         };
         evaluate(&point, &later, &question)
@@ -122,6 +151,7 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
         if let Some((likelihoods, _)) = &parts {
             multiply(&mut belief, likelihoods);
         }
+        take_to(&mut belief, question.temper);
         belief
     };
     let belief = believed(&filter.alpha, &with_all);
@@ -158,6 +188,7 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     if let Some((_, covered)) = &parts {
         let mut without = filter.alpha.clone();
         multiply(&mut without, &with_all);
+        take_to(&mut without, question.temper);
         let (weight, weight_lost) = weights(&without);
         contributions.push(of_parts(*covered, weight, weight_lost));
     }
@@ -198,6 +229,16 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
         coverage: rounded(coverage(point, hour)),
         contributions,
         input_digest: point.input_digest,
+    }
+}
+
+/// Takes a belief to an exponent: below 1 it is less sure, and as sure of which
+/// outcome leads.
+pub(crate) fn take_to(belief: &mut [f64], temper: f64) {
+    // Without a model not a bit changes.
+    if temper.to_bits() != 1.0_f64.to_bits() {
+        belief.iter_mut().for_each(|p| *p = libm::pow(*p, temper));
+        normalise(belief);
     }
 }
 

@@ -7,7 +7,7 @@ use ascertain_domain::state::{Contribution, ControlState, Interest, Outcome, Ppm
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::outcomes::{leader, parts_per_million};
 
-use crate::evaluate::{PARTS, named};
+use crate::evaluate::{PARTS, named, take_to};
 use crate::fold::{Family, Folded};
 use crate::group::{GroupFacts, group_id};
 use crate::item::Item;
@@ -120,11 +120,13 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
             .map(|(_, p)| f64::from(p.0))
             .collect::<Vec<_>>(),
     );
+    let mut nothing_known = outcomes.prior();
+    take_to(&mut nothing_known, folded.temper);
     let before = folded.stand(as_of.slot()).filter;
     let previous = leading.and_then(|l| before.led_before(l));
     Explanation {
         previous_holder: previous.map(|side| state.outcomes[side].clone()),
-        without_evidence: named(&folded.sides, &parts_per_million(&outcomes.prior())),
+        without_evidence: named(&folded.sides, &parts_per_million(&nothing_known)),
         groups,
         state,
     }

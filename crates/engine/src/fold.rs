@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use ascertain_domain::id::{ActorId, Digest, PlaceId, ReportKey};
 use ascertain_domain::marking::Audience;
+use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
-use ascertain_domain::report::Report;
+use ascertain_domain::report::{Originator, Report};
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dependence::{Copies, Ledger};
 use ascertain_fusion::filter::{FilterState, GroupId, Step};
@@ -18,7 +19,7 @@ use ascertain_fusion::standing::StandingClaim;
 
 use crate::bearing::bearing;
 use crate::chain::{Chain, Mark, Running};
-use crate::group::{GroupFacts, group_id, group_key};
+use crate::group::{GroupFacts, group_id, group_key, source_group};
 use crate::interest::Standing;
 use crate::item::{Item, Reader, days, entered, feeds};
 use crate::pace::pace;
@@ -64,6 +65,10 @@ pub struct Folded {
     /// Whether only what is said of the place itself counts.
     alone: bool,
     ledger: Ledger,
+    /// Whom the sources that spoke copy.
+    copies: Copies,
+    /// The exponent to which what is believed is taken before it is published.
+    pub(crate) temper: f64,
     /// The last word of each source that reports only changes.
     tracked: BTreeMap<GroupId, u64>,
     known: BTreeMap<ReportKey, Digest>,
@@ -81,29 +86,52 @@ impl Folded {
 
     /// Folds a family as if a group had never reported.
     pub(crate) fn except(family: Family<'_>, left_out: Option<&str>) -> Self {
-        let mut folded = Self::empty(family.place, family.registry, family.audience);
-        folded.parts = Parts::of(family.place, family.registry, family.audience);
+        let model = family.registry.source_model(family.audience);
+        Self::modelled(family, model.map(Arc::as_ref), left_out)
+    }
+
+    /// Folds a family as if a source model were in force, and no other.
+    pub(crate) fn modelled(
+        family: Family<'_>,
+        model: Option<&SourceModel>,
+        left_out: Option<&str>,
+    ) -> Self {
+        let Family {
+            place,
+            registry,
+            audience,
+            ..
+        } = family;
+        let mut folded = Self::empty(place, audience, (registry, model));
+        folded.parts = Parts::of(place, audience, (registry, model));
+        folded.temper = temper(model);
         for report in one_of_each(family.reports, family.audience) {
             if left_out.is_none_or(|key| key != group_key(report)) {
                 // In the order in which they were known: nothing asks for a refold.
-                folded.take(family.place, family.registry, report);
+                folded.take_modelled(family.place, family.registry, model, report);
             }
         }
         folded
     }
 
-    fn empty(place: &Place, registry: View<'_>, audience: Audience) -> Self {
+    fn empty(
+        place: &Place,
+        audience: Audience,
+        (registry, model): (View<'_>, Option<&SourceModel>),
+    ) -> Self {
         let sides = registry.sides(place).to_vec();
         Self {
             place: place.id.clone(),
             audience,
-            chain: Chain::new(Outcomes::new(sides.len()), pace(place, registry, audience)),
+            chain: Chain::new(Outcomes::new(sides.len()), pace(place, registry, model)),
             sides,
             groups: BTreeMap::new(),
             items: Vec::new(),
             parts: Parts::none(),
             alone: false,
             ledger: Ledger::default(),
+            copies: Copies::new(),
+            temper: 1.0,
             tracked: BTreeMap::new(),
             known: BTreeMap::new(),
             last: None,
@@ -113,16 +141,31 @@ impl Folded {
     }
 
     /// The empty fold of what is said of a part of a city itself.
-    pub(crate) fn alone(place: &Place, registry: View<'_>, audience: Audience) -> Self {
+    pub(crate) fn alone(
+        place: &Place,
+        audience: Audience,
+        known: (View<'_>, Option<&SourceModel>),
+    ) -> Self {
         Self {
             alone: true,
-            ..Self::empty(place, registry, audience)
+            ..Self::empty(place, audience, known)
         }
     }
 
     /// Adds a report. `place` and `registry` must be those of the fold so far: what
     /// changed there asks for a new one.
     pub fn take(&mut self, place: &Place, registry: View<'_>, report: &Arc<Report>) -> Taken {
+        let model = registry.source_model(self.audience);
+        self.take_modelled(place, registry, model.map(Arc::as_ref), report)
+    }
+
+    fn take_modelled(
+        &mut self,
+        place: &Place,
+        registry: View<'_>,
+        model: Option<&SourceModel>,
+        report: &Arc<Report>,
+    ) -> Taken {
         if !self.audience.sees(report.marking) {
             return Taken::Nothing;
         }
@@ -141,10 +184,11 @@ impl Folded {
         }
         self.known.insert(key, report.body_digest);
         self.last = Some(order);
-        let mut bears = self.take_parts(registry, report);
+        let mut bears = self.take_parts(registry, model, report);
         let sides = self.sides.clone();
         let reader = Reader {
             registry,
+            model,
             sides: &sides,
         };
         let source = reader.source(report);
@@ -162,6 +206,13 @@ impl Folded {
             bears = true;
             if bearing.unrest_only && item.effect.clash == 0.0 {
                 continue;
+            }
+            if !self.groups.contains_key(&group)
+                && let Originator::Source(id) = &report.originator
+            {
+                let copied = model.into_iter().flat_map(|model| model.copied_by(id));
+                let copied = copied.map(|(from, chance)| ((group, source_group(from)), chance));
+                self.copies.extend(copied);
             }
             self.weigh(&mut item, &source);
             let facts = self.groups.entry(group);
@@ -181,7 +232,12 @@ impl Folded {
     }
 
     /// Notes what a report says of the parts themselves; whether it does.
-    fn take_parts(&mut self, registry: View<'_>, report: &Arc<Report>) -> bool {
+    fn take_parts(
+        &mut self,
+        registry: View<'_>,
+        model: Option<&SourceModel>,
+        report: &Arc<Report>,
+    ) -> bool {
         let mut bears = false;
         for claim in report.claims.iter().filter(|c| feeds(c)) {
             let slot = entered(report, claim).slot();
@@ -191,7 +247,7 @@ impl Folded {
         }
         for id in report.places() {
             if let (Some(own), Some(part)) = (self.parts.own(&id), registry.place(&id)) {
-                bears |= own.take(part, registry, report) == Taken::Added;
+                bears |= own.take_modelled(part, registry, model, report) == Taken::Added;
             }
         }
         bears
@@ -213,7 +269,7 @@ impl Folded {
                 item.effect.clash = 0.0;
                 item.log_likelihoods = fits.map(|_| vec![0.0; outcomes.count()]);
             } else {
-                item.discount = self.ledger.hear(&said, &Copies::new());
+                item.discount = self.ledger.hear(&said, &self.copies);
                 if source.lag_days.is_some() {
                     // A change takes the word before it back, so it repeats nothing.
                     item.discount.repetition = 1.0;
@@ -365,4 +421,9 @@ impl Folded {
     pub(crate) fn later(&self, than: Slot) -> Vec<Step> {
         self.chain.later(than)
     }
+}
+
+/// The exponent to which a source model takes what is believed; 1 without one.
+pub(crate) fn temper(model: Option<&SourceModel>) -> f64 {
+    model.map_or(1.0, |model| f64::from(model.temper.0) / 1e6)
 }

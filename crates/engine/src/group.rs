@@ -2,7 +2,7 @@
 //! it. Originators that nobody registered share one group a partner, so that
 //! inventing them gains nothing.
 
-use ascertain_domain::id::{Digest, ReportKey};
+use ascertain_domain::id::{Digest, ReportKey, SourceId};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Report};
 use ascertain_domain::state::Interest;
@@ -17,7 +17,7 @@ const LISTED_REPORTS: usize = 16;
 /// The group's key.
 pub(crate) fn group_key(report: &Report) -> String {
     match &report.originator {
-        Originator::Source(id) => format!("source:{id}"),
+        Originator::Source(id) => key_of_source(id),
         Originator::Unregistered(_) => format!("unregistered:{}", report.partner),
     }
 }
@@ -27,6 +27,15 @@ pub(crate) fn group_key(report: &Report) -> String {
 #[must_use]
 pub fn group_id(key: &str) -> GroupId {
     short(&Digest::of(key.as_bytes()))
+}
+
+fn key_of_source(id: &SourceId) -> String {
+    format!("source:{id}")
+}
+
+/// The group of a registered source.
+pub(crate) fn source_group(id: &SourceId) -> GroupId {
+    group_id(&key_of_source(id))
 }
 
 /// The originator's name, for people.

@@ -1,10 +1,11 @@
 //! How a source stands to the sides, and which way its claims cut for its own.
 
 use ascertain_domain::id::ActorId;
+use ascertain_domain::model::{LearnedSource, LearnedTable, SourceModel};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Polarity, Predicate};
 use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
-use ascertain_domain::state::Interest;
+use ascertain_domain::state::{Interest, Ppm};
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::tables::{Cells, Role, Table};
 
@@ -81,7 +82,7 @@ pub(crate) fn standing(
     originator: &Originator,
     time: Timestamp,
     sides: &[ActorId],
-    registry: View<'_>,
+    (registry, model): (View<'_>, Option<&SourceModel>),
 ) -> Standing {
     match originator {
         Originator::Unregistered(kind) => Standing::independent(grade_of_kind(*kind), true),
@@ -89,13 +90,21 @@ pub(crate) fn standing(
         // adoption arrives its source cannot be judged.
         Originator::Source(id) => registry.source(id).map_or_else(
             || Standing::independent(Grade::F, true),
-            |source| registered(source, time, sides, registry),
+            |source| {
+                let learned = model.and_then(|model| model.sources.get(id));
+                registered(source, learned, registry.alignment(source, time, sides))
+            },
         ),
     }
 }
 
-fn registered(source: &Source, time: Timestamp, sides: &[ActorId], registry: View<'_>) -> Standing {
-    let (role, cells) = match registry.alignment(source, time, sides) {
+/// How a registered source stands: by what was learned of it, else by the priors.
+fn registered(
+    source: &Source,
+    learned: Option<&LearnedSource>,
+    alignment: Option<(&Alignment, usize)>,
+) -> Standing {
+    let (role, prior) = match alignment {
         Some((Alignment::OrganOf(_), side)) => (Role::OrganOf(side), Cells::ORGAN),
         Some((Alignment::Sympathetic(_), side)) => (Role::Sympathetic(side), Cells::SYMPATHETIC),
         Some((Alignment::Opposed(_), side)) => (Role::Opposed(side), Cells::SYMPATHETIC),
@@ -104,14 +113,55 @@ fn registered(source: &Source, time: Timestamp, sides: &[ActorId], registry: Vie
             Cells::independent(accuracy(source.grade)),
         ),
     };
+    let reporting = match source.reporting {
+        Reporting::Undeclared => learned.and_then(|l| l.reporting),
+        declared => Some(declared),
+    };
+    let lag = match learned.and_then(|l| l.lag_hours) {
+        Some(hours) => f64::from(hours) / 24.0,
+        None => lag_days(source.kind),
+    };
+    let learned = learned.and_then(|l| l.table.as_ref());
     Standing {
-        table: Table { role, cells },
+        table: Table {
+            role,
+            cells: learned.map_or(prior, |table| cells(table, prior)),
+        },
         unproven: !source.grade.is_anchor() && !source.identity_verified,
-        lag_days: match source.reporting {
-            Reporting::Episodic | Reporting::Undeclared => None,
-            Reporting::ChangesOnly | Reporting::Snapshot => Some(lag_days(source.kind)),
+        lag_days: match reporting {
+            Some(Reporting::ChangesOnly | Reporting::Snapshot) => Some(lag),
+            Some(Reporting::Episodic | Reporting::Undeclared) | None => None,
         },
     }
+}
+
+/// The learned rows where they are of the form that the role asks for.
+fn cells(learned: &LearnedTable, prior: Cells) -> Cells {
+    match (*learned, prior) {
+        (
+            LearnedTable::Aligned {
+                own,
+                foe,
+                contested,
+            },
+            Cells::Aligned { .. },
+        ) => Cells::Aligned {
+            own: own.map(share),
+            foe: foe.map(share),
+            contested: contested.map(share),
+        },
+        (LearnedTable::Independent { holder, contested }, Cells::Independent { .. }) => {
+            Cells::Independent {
+                holder: holder.map(share),
+                contested: contested.map(share),
+            }
+        }
+        (_, prior) => prior,
+    }
+}
+
+fn share(ppm: Ppm) -> f64 {
+    f64::from(ppm.0) / 1e6
 }
 
 /// Which way a claim cuts for the side of its originator.

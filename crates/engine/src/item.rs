@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ascertain_domain::id::{ActorId, Digest};
+use ascertain_domain::model::SourceModel;
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Claim, EvidenceKey, Modality, Predicate, Report};
 use ascertain_domain::state::Interest;
@@ -80,6 +81,7 @@ impl Item {
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub registry: View<'a>,
+    pub model: Option<&'a SourceModel>,
     pub sides: &'a [ActorId],
 }
 
@@ -94,7 +96,7 @@ impl Reader<'_> {
             &report.originator,
             report.published_at,
             self.sides,
-            self.registry,
+            (self.registry, self.model),
         )
     }
 

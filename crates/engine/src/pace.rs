@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ascertain_domain::id::{PlaceId, SourceId};
-use ascertain_domain::marking::Audience;
+use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Claim, Originator, Report};
@@ -24,11 +24,10 @@ const LEAST: f64 = 1e-5;
 /// The administrative level of areas whose pace is counted together: a governorate.
 const AREA_LEVEL: u8 = 1;
 
-/// The pace of the area that a place lies in, as the model in force has it.
+/// The pace of the area that a place lies in, as a source model has it.
 #[must_use]
-pub fn pace(place: &Place, registry: View<'_>, audience: Audience) -> Arc<Pace> {
+pub fn pace(place: &Place, registry: View<'_>, model: Option<&SourceModel>) -> Arc<Pace> {
     let area = pace_area(place, registry);
-    let model = registry.source_model(audience);
     let days = model.and_then(|model| model.pace.get(&area));
     let rates = days.into_iter().flatten();
     let of_day = |(day, ppm): (&i32, &u32)| (i64::from(*day), f64::from(*ppm) / 1e6);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::marking::Audience;
+use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
 use ascertain_domain::time::Slot;
@@ -37,7 +38,12 @@ struct Part {
 impl Parts {
     /// The places within a city, each with its share of the inhabitants (of the
     /// number, where any of them is not known). For any other place, the place itself.
-    pub(crate) fn of(place: &Place, registry: View<'_>, audience: Audience) -> Self {
+    pub(crate) fn of(
+        place: &Place,
+        audience: Audience,
+        known: (View<'_>, Option<&SourceModel>),
+    ) -> Self {
+        let (registry, _) = known;
         let mut parts: Vec<&Place> = Vec::new();
         if place.is_populated() {
             let children = registry.children(&place.id).map(|p| &**p);
@@ -62,7 +68,7 @@ impl Parts {
                 .map(|part| Part {
                     share: weight(part) / total,
                     slots: BTreeSet::new(),
-                    own: (!whole).then(|| Folded::alone(part, registry, audience)),
+                    own: (!whole).then(|| Folded::alone(part, audience, known)),
                 })
                 .collect(),
         }

@@ -6,7 +6,7 @@ use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::filter::{FilterState, multiply};
 
-use crate::evaluate::hours;
+use crate::evaluate::{hours, take_to};
 use crate::fold::{Family, Folded, Taken};
 use crate::records::one_of_each;
 
@@ -63,6 +63,7 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
         stood = later.is_empty().then(|| state.clone());
         rules.pass_to(&mut state, hour, hour);
         multiply(&mut state.alpha, &hindsight);
+        take_to(&mut state.alpha, fold.temper);
         filtered.push(state.alpha);
     }
     for report in next {
@@ -113,6 +114,7 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
             rules.look_back(&mut here, beat, hour, None);
         }
         multiply(belief, &here);
+        take_to(belief, fold.temper);
     }
     smoothed
 }

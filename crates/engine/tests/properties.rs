@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Report};
-use ascertain_engine::{Family, Question, explain, pace, series};
+use ascertain_engine::{Family, Question, explain, series};
 use proptest::prelude::*;
 use world::{PLACES, at, fold, place_id, registry, shared, some_reports, state};
 
@@ -54,15 +54,8 @@ proptest! {
         for place in PLACES {
             let mut folded = fold(&registry, place, &reports);
             let view = registry.latest();
-            let id = place_id(place);
-            let question = Question {
-                place: &id,
-                audience: Audience::Clear,
-                sides: view.sides(view.place(&id).unwrap()),
-                as_of: time,
-                as_known_at: at(200.0),
-                pace: pace(view.place(&id).unwrap(), view, Audience::Clear),
-            };
+            let place = view.place(&place_id(place)).unwrap();
+            let question = Question::new(place, view, Audience::Clear, (time, at(200.0)));
             prop_assert_eq!(folded.resume_point().evaluate(&question), Some(folded.evaluate(time, at(200.0))));
         }
     }

@@ -8,7 +8,7 @@ use ascertain_domain::registry::{LookupError, PlaceQuery, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::state::ControlState;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Explanation, Family, Folded, Question, explain, family_places, pace};
+use ascertain_engine::{Explanation, Family, Folded, Question, explain, family_places};
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_proto::resume;
 
@@ -154,14 +154,8 @@ impl Replica {
     fn evaluate(&self, resolved: &Resolved<'_>, asked: &Asked) -> Result<ControlState, QueryError> {
         let entry = self.entry(resolved)?;
         if let Some(point) = entry.and_then(|e| e.resume) {
-            let question = Question {
-                place: &resolved.place.id,
-                audience: asked.audience,
-                sides: resolved.registry.sides(resolved.place),
-                as_of: resolved.as_of,
-                as_known_at: resolved.as_known_at,
-                pace: pace(resolved.place, resolved.registry, asked.audience),
-            };
+            let times = (resolved.as_of, resolved.as_known_at);
+            let question = Question::new(resolved.place, resolved.registry, asked.audience, times);
             if let Some(state) = resume::inward(&point)?.evaluate(&question) {
                 return Ok(state);
             }

@@ -9,9 +9,7 @@ use ascertain_domain::place::Place;
 use ascertain_domain::registry::{Changed, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{
-    Family, Folded, METHOD_VERSION, Question, affected_places, family_places, pace,
-};
+use ascertain_engine::{Family, Folded, METHOD_VERSION, Question, affected_places, family_places};
 use ascertain_log::{PartitionId, Position};
 use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
 use ascertain_proto::{outward, resume};
@@ -106,14 +104,7 @@ impl Folder {
         }
         let known_at: Timestamp = position.known_at;
         let point = folded.resume_point();
-        let question = Question {
-            place: &place.id,
-            audience: Audience::Clear,
-            sides: view.sides(place),
-            as_of: known_at,
-            as_known_at: known_at,
-            pace: pace(place, view, Audience::Clear),
-        };
+        let question = Question::new(place, view, Audience::Clear, (known_at, known_at));
         // Where evidence is newer than its knowledge, hindsight is needed.
         let state = point.evaluate(&question);
         let state = state.unwrap_or_else(|| folded.evaluate(known_at, known_at));
