@@ -10,7 +10,7 @@ const CHOOSING: std::ops::Range<u32> = 2..12;
 /// A round that moves no probability by more than this is the last.
 const STILL: f64 = 1e-6;
 /// Rounds after that in which half of each count follows the tempered posterior.
-const DOUBTING: u32 = 4;
+const DOUBTING: u32 = 6;
 /// The half.
 const DOUBT: f64 = 0.5;
 /// What the pooled table is before any claim: right this often,
@@ -87,7 +87,7 @@ impl Learner {
         }
     }
 
-    /// Learns until the tables stand still, and then, four times, anew from what is
+    /// Learns until the tables stand still, and then, a few times, anew from what is
     /// half believed as it stands and half tempered: where the claims on an item err
     /// together, the sources have been taken for better than they are.
     pub(super) fn learn(mut self) -> Learned {
@@ -153,7 +153,7 @@ impl Learner {
                     *score += log;
                 }
             }
-            temper::softmax(scores, &mut fresh);
+            temper::softmax(scores, 1.0, &mut fresh);
             for (old, new) in posterior.iter_mut().zip(&fresh) {
                 moved = moved.max((*old - new).abs());
                 *old = *new;
@@ -169,7 +169,7 @@ impl Learner {
         let rows = self.posterior.chunks_exact_mut(states);
         for (item, (posterior, scores)) in rows.zip(self.scores.chunks_exact(states)).enumerate() {
             let trust = temper::while_learning(alikeness, self.layout.count(item));
-            temper::bent(scores, trust, temper::BEND, &mut tempered);
+            temper::softmax(scores, trust, &mut tempered);
             for (p, tempered) in posterior.iter_mut().zip(&tempered) {
                 *p += DOUBT * (tempered - *p);
             }

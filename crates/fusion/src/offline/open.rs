@@ -175,7 +175,7 @@ fn expect(
             scores[candidates.of_claim[claim] as usize] += gain;
         }
         fresh.resize(range.len(), 0.0);
-        temper::softmax(&scores[range.clone()], &mut fresh);
+        temper::softmax(&scores[range.clone()], 1.0, &mut fresh);
         for (old, new) in posterior[range].iter_mut().zip(&fresh) {
             moved = moved.max((*old - new).abs());
             *old = *new;

@@ -9,11 +9,11 @@
 
 /// What a log-odds is raised to: the surer, the more of it is not to be believed.
 pub(super) const BEND: f64 = 0.75;
-/// Share of a log-odds that is believed with one claim and alikeness 1,
-const TRUST: f64 = 3.5;
-/// the same while the tables are still those of the untempered posterior,
+/// Factor on the log-odds with one claim and alikeness 1,
+const TRUST: f64 = 2.75;
+/// the same for what the tables are to be learned from once more, and at most 1,
 const TRUST_WHILE_LEARNING: f64 = 2.3;
-/// and how fast it falls with alikeness and with the number of claims.
+/// and how fast both fall with alikeness and with the number of claims.
 const FALL: f64 = 0.4;
 
 /// The factor on the log-odds of an item with so many claims.
@@ -21,9 +21,9 @@ pub(super) fn trust(alikeness: f64, claims: usize) -> f64 {
     TRUST * falling(alikeness, claims)
 }
 
-/// The same for the log-odds that the tables are to be learned from once more.
+/// The same while the tables are learned, where there is no bend.
 pub(super) fn while_learning(alikeness: f64, claims: usize) -> f64 {
-    TRUST_WHILE_LEARNING * falling(alikeness, claims)
+    (TRUST_WHILE_LEARNING * falling(alikeness, claims)).min(1.0)
 }
 
 fn falling(alikeness: f64, claims: usize) -> f64 {
@@ -44,12 +44,12 @@ pub(super) fn bent(scores: &[f64], factor: f64, bend: f64, probabilities: &mut [
     }
 }
 
-/// exp(score), scaled to sum 1.
-pub(super) fn softmax(scores: &[f64], probabilities: &mut [f64]) {
+/// exp(power × score), scaled to sum 1.
+pub(super) fn softmax(scores: &[f64], power: f64, probabilities: &mut [f64]) {
     let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for (probability, score) in probabilities.iter_mut().zip(scores) {
-        *probability = libm::exp(score - top);
+        *probability = libm::exp(power * (score - top));
         sum += *probability;
     }
     for probability in probabilities {
