@@ -126,33 +126,41 @@ impl Default for Temper {
 }
 
 impl Fit {
-    /// The posteriors tempered otherwise, for calibration by known truths. The order
-    /// of an item's values stays.
+    /// The posteriors tempered otherwise. The order of an item's values stays.
     #[must_use]
     pub fn tempered(&self, temper: Temper) -> Posteriors {
-        let Evidence {
-            scores,
-            trust,
-            prior,
-        } = &self.evidence;
-        let row = |(item, trust): (usize, &f64)| {
-            let row = scores.row(item);
-            let own: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
-            let mut probabilities = vec![0.0; own.len()];
-            temper::bent(&own, trust * temper.scale, temper.bend, &mut probabilities);
-            let (none, kinds) = if self.open {
-                (open::none(&own), own.len() + 1)
-            } else {
-                (0.0, own.len())
-            };
-            let even = 1.0 / kinds as f64;
-            let mixed = row.iter().zip(probabilities).map(|((value, _), p)| {
-                let base = prior.get(*value as usize).copied().unwrap_or(even);
-                (*value, (1.0 - FLOOR) * (1.0 - none) * p + FLOOR * base)
-            });
-            mixed.collect::<Vec<(u32, f64)>>()
+        let items = 0..self.evidence.trust.len();
+        Posteriors::from_rows(items.map(|item| self.answer(item, temper)))
+    }
+
+    /// The distribution of one item, tempered otherwise: (value, probability), by
+    /// value; empty beyond the last item. For calibration by known truths.
+    #[must_use]
+    pub fn answer(&self, item: usize, temper: Temper) -> Vec<(u32, f64)> {
+        let Some(trust) = self.evidence.trust.get(item) else {
+            return Vec::new();
         };
-        Posteriors::from_rows(trust.iter().enumerate().map(row))
+        let row = self.evidence.scores.row(item);
+        let scores: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
+        let mut probabilities = vec![0.0; row.len()];
+        temper::bent(
+            &scores,
+            trust * temper.scale,
+            temper.bend,
+            &mut probabilities,
+        );
+        let (none, kinds) = if self.open {
+            (open::none(&scores), row.len() + 1)
+        } else {
+            (0.0, row.len())
+        };
+        let even = 1.0 / kinds as f64;
+        let prior = &self.evidence.prior;
+        let floored = row.iter().zip(probabilities).map(|((value, _), p)| {
+            let base = prior.get(*value as usize).copied().unwrap_or(even);
+            (*value, (1.0 - FLOOR) * (1.0 - none) * p + FLOOR * base)
+        });
+        floored.collect()
     }
 
     fn new(open: bool, rounds: u32, evidence: Evidence) -> Self {

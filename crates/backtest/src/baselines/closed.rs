@@ -133,6 +133,45 @@ pub fn dawid_skene(problem: &Problem) -> Posteriors {
     })
 }
 
+/// MACE (Hovy et al., NAACL 2013): a source knows and says what is so, or does not and
+/// says what it likes to say; maximum likelihood with smoothing 0.1, from the shares
+/// of the claims and half of all claims known.
+#[must_use]
+pub fn mace(problem: &Problem) -> Posteriors {
+    let claims = sorted(problem);
+    let values = problem.values;
+    let mut knows = vec![0.5; problem.sources];
+    let mut likes = vec![1.0 / values as f64; problem.sources * values];
+    expectation_maximisation(problem, &claims, |posterior| {
+        let smoothing = 0.1 / values as f64;
+        let mut known = vec![(0.1, 0.2); problem.sources];
+        let mut guessed = vec![smoothing; problem.sources * values];
+        for claim in &claims {
+            let source = claim.source as usize;
+            let cell = source * values + claim.value as usize;
+            let so = posterior[claim.item as usize * values + claim.value as usize];
+            let knew = knows[source];
+            let by_knowledge = so * knew / (knew + (1.0 - knew) * likes[cell]).max(LEAST);
+            known[source].0 += by_knowledge;
+            known[source].1 += 1.0;
+            guessed[cell] += 1.0 - by_knowledge;
+        }
+        knows = known.iter().map(|(knew, all)| knew / all).collect();
+        for row in guessed.chunks_mut(values.max(1)) {
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|p| *p /= sum);
+        }
+        likes = guessed;
+        let (knows, likes) = (knows.clone(), likes.clone());
+        Box::new(move |claim: &Claim, state: usize| {
+            let source = claim.source as usize;
+            let guess = (1.0 - knows[source]) * likes[source * values + claim.value as usize];
+            let so = claim.value as usize == state;
+            libm::log(if so { guess + knows[source] } else { guess }.max(LEAST))
+        })
+    })
+}
+
 /// ln of the likelihood of a claim in a state.
 type LogLikelihood = Box<dyn Fn(&Claim, usize) -> f64>;
 
