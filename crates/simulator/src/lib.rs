@@ -5,6 +5,17 @@
 //! machine. The numbers are those of the prototype that the method was drawn up on,
 //! so its results can be compared; they were chosen, not measured on a real war.
 //!
+//! Where the prototype's description left something open, it was chosen so that the
+//! tuned votes of [`baselines`] come out as they did there (base and sparse): above all
+//! how much more is said near a change than in quiet times. Of a divided city without
+//! a fight half of the claims name who holds which quarters, the others that somebody
+//! is inside; colluders come from the accounts whose channels nobody verified.
+//!
+//! It is no war. Lags, errors and lies are drawn apart for each source, whole classes
+//! do not err together but by rumour and agreement, and forms of words are drawn apart
+//! from motives. What a method reaches here is no promise for the world; what it fails
+//! at here it will hardly do better there.
+//!
 //! Tests and benchmarks depend on this crate, nothing that is served does.
 
 mod attack;
