@@ -17,4 +17,5 @@ mod tests;
 mod text;
 mod time;
 
+pub use enums::audience;
 pub use time::timestamp;

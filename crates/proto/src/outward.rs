@@ -1,5 +1,9 @@
 //! From domain to wire: never fails.
 
+mod model;
+
+pub use model::{PRIOR_MODEL, learned_source, model_id, source_model};
+
 use ascertain_domain::id::ReportKey;
 use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::state::{
@@ -12,8 +16,6 @@ use crate::v1;
 
 /// How many groups a state lists; the rest is summed.
 const LISTED_CONTRIBUTIONS: usize = 8;
-/// The name of the model where none was learned.
-const PRIOR_MODEL: &str = "prior";
 
 /// A time.
 #[must_use]
@@ -185,11 +187,11 @@ pub fn contribution(contribution: &Contribution) -> v1::Contribution {
 #[must_use]
 pub fn explanation(
     explanation: &ascertain_engine::Explanation,
-    method_version: &str,
+    method: Method<'_>,
 ) -> v1::Explanation {
     let outcomes = |all: &[(Outcome, Ppm)]| all.iter().map(|(o, p)| outcome(o, *p)).collect();
     v1::Explanation {
-        state: Some(control_state(&explanation.state, method_version)),
+        state: Some(control_state(&explanation.state, method)),
         groups: explanation
             .groups
             .iter()
@@ -233,9 +235,18 @@ fn claim_explanation(claim: &ascertain_engine::ClaimExplanation) -> v1::ClaimExp
     }
 }
 
+/// How a state was computed.
+#[derive(Debug, Clone, Copy)]
+pub struct Method<'a> {
+    /// The version of the method.
+    pub version: &'a str,
+    /// The source model in force, by its name.
+    pub source_model: &'a str,
+}
+
 /// A state, as computed by a method. It lists eight groups and sums the rest.
 #[must_use]
-pub fn control_state(state: &ControlState, method_version: &str) -> v1::ControlState {
+pub fn control_state(state: &ControlState, method: Method<'_>) -> v1::ControlState {
     let listed = state.contributions.len().min(LISTED_CONTRIBUTIONS);
     let (listed, rest) = state.contributions.split_at(listed);
     let basis = if state.reconstructed {
@@ -278,8 +289,8 @@ pub fn control_state(state: &ControlState, method_version: &str) -> v1::ControlS
             weight: rest.iter().map(|c| c.weight).sum(),
         }),
         withheld_contributions: 0,
-        source_model: PRIOR_MODEL.to_owned(),
-        method_version: method_version.to_owned(),
+        source_model: method.source_model.to_owned(),
+        method_version: method.version.to_owned(),
         input_digest: state.input_digest.0.to_vec(),
     }
 }

@@ -2,9 +2,11 @@
 //! partition 0, in memory, and the [`ReportReplica`] of the others, by place, in
 //! sled. Both are derived: they can be thrown away and read from the log again.
 
+mod names;
 mod registry;
 mod reports;
 
+pub use names::ModelNames;
 pub use registry::{RegistryReplica, follow_registry};
 pub use reports::{KnownReport, ReportReplica, Taken};
 

@@ -167,7 +167,7 @@ fn try_decide(
     let time_inconsistent = checked.recorded.time_inconsistent;
     let body = provenance.body(&core.node, Content::Report(checked.recorded));
     let content = bytes::Bytes::from(checked.content.encode_to_vec());
-    within_limit(body.len() + content.len())?;
+    within_limit("report", body.len() + content.len())?;
     let entry = Entry {
         submitted,
         body: Digest::of(&body),
@@ -193,12 +193,12 @@ fn try_decide(
 }
 
 /// One record that is too large would cost its whole batch.
-pub(crate) fn within_limit(bytes: usize) -> Result<(), Refusal> {
+pub(crate) fn within_limit(field: &str, bytes: usize) -> Result<(), Refusal> {
     if bytes <= MAX_RECORD_BYTES {
         return Ok(());
     }
     let what = format!("takes {bytes} bytes on record; {MAX_RECORD_BYTES} is the most");
-    Err(Refusal::field("report", Reason::TooLong, what))
+    Err(Refusal::field(field, Reason::TooLong, what))
 }
 
 /// Records reports, as few appends as can be; says what became of each.

@@ -19,6 +19,7 @@ use crate::service::Core;
 use crate::stamp::Provenance;
 
 /// A change with the bytes that are recorded.
+#[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) change: ascertain_domain::registry::RegistryChange,
     pub(crate) wire: log::v1::RegistryChange,
@@ -51,7 +52,7 @@ impl Core {
             }
             let content = Content::RegistryChange(entity.wire.clone());
             let body = provenance.body(&self.node, content);
-            crate::accept::within_limit(body.len())?;
+            crate::accept::within_limit("", body.len())?;
             changes.push(Change {
                 change: entity.change,
                 wire: entity.wire,
@@ -142,12 +143,7 @@ impl Core {
         let positions = written.map_err(|failed| Refusal::from(&failed.error))?;
         let mut registered = current.clone();
         for (change, position) in changes.into_iter().zip(&positions) {
-            registered.apply(
-                position.sequence,
-                change.version,
-                change.change,
-                change.wire,
-            );
+            registered.apply(position.sequence, change);
             registered.known_at = Some(position.known_at);
         }
         let as_told = registered.sequence == last;
@@ -178,7 +174,7 @@ impl Core {
 }
 
 /// A cycle or a moved home area is a matter of what stands already.
-fn refused(violations: Vec<Violation>) -> Refusal {
+pub(crate) fn refused(violations: Vec<Violation>) -> Refusal {
     let of_state = |v: &Violation| matches!(v.reason, Why::HomeAreaImmutable | Why::Cycle);
     let code = if violations.iter().all(of_state) {
         Code::FailedPrecondition

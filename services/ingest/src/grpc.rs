@@ -1,6 +1,7 @@
 //! The faces of ingest: thin handlers over the decisions.
 
 mod ingest;
+mod model;
 mod page;
 mod registry;
 

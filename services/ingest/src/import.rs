@@ -64,7 +64,7 @@ pub(crate) async fn import(
 }
 
 async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecord) -> Imported {
-    let size = within_limit(record.body.len() + record.content.len());
+    let size = within_limit("body", record.body.len() + record.content.len());
     let read = size.and_then(|()| {
         let unread =
             |e: &dyn std::fmt::Display| Refusal::field("body", Reason::Malformed, e.to_string());
@@ -86,7 +86,7 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
                 RegistryChange::Place(place) => place.id.to_string(),
                 RegistryChange::Actor(actor) => actor.id.to_string(),
                 RegistryChange::Source(source) => source.id.to_string(),
-                RegistryChange::SourceModel(model) => model.digest().to_string(),
+                RegistryChange::SourceModel(model) => outward::model_id(model),
             };
             let answer =
                 import_change(core, caller, record, &wire, (change, *entity, version)).await;

@@ -4,6 +4,7 @@
 //! ports and the drain.
 
 mod accept;
+mod adopt;
 mod apply;
 mod counters;
 mod error;

@@ -1,18 +1,23 @@
 //! The registry as it stands: replayed from partition 0, and kept beside the wire
 //! forms that were applied.
 
+mod models;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ascertain_domain::id::Digest;
-use ascertain_domain::registry::{Registry, RegistryChange, Version};
+use ascertain_domain::registry::{Registry, Version};
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{LogReader, PartitionId, Record, Sequence};
+use ascertain_log::{LogReader, PartitionId, Record, Recorded, Sequence};
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::{log, v1};
 use log::v1::registry_change::Entity;
 
+use crate::apply::Change;
 use crate::replay::{ReplayError, replay};
+
+pub(crate) use models::Models;
 
 /// The registry at one sequence of partition 0.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +28,8 @@ pub(crate) struct Registered {
     pub(crate) places: BTreeMap<String, Arc<v1::Place>>,
     pub(crate) actors: BTreeMap<String, Arc<v1::Actor>>,
     pub(crate) sources: BTreeMap<String, Arc<v1::Source>>,
+    /// The source models that were ever adopted.
+    pub(crate) models: Models,
     /// The last sequence taken in, and when it was known.
     pub(crate) sequence: Sequence,
     pub(crate) known_at: Option<Timestamp>,
@@ -33,14 +40,17 @@ pub(crate) struct Registered {
 
 impl Registered {
     /// Takes a change in, in the order of partition 0.
-    pub(crate) fn apply(
-        &mut self,
-        sequence: Sequence,
-        version: Version,
-        change: RegistryChange,
-        wire: log::v1::RegistryChange,
-    ) {
+    pub(crate) fn apply(&mut self, sequence: Sequence, change: Change) {
+        let Change {
+            change,
+            wire,
+            body,
+            version,
+            ..
+        } = change;
+        self.models.take(&change, &body);
         self.domain.apply(sequence.0, version, change);
+        self.models.note_in_force(self.domain.latest());
         self.bodies.insert(version.body);
         self.sequence = self.sequence.max(sequence);
         let newest = self.newest.entry(wire_id(&wire)).or_insert(version);
@@ -59,7 +69,8 @@ impl Registered {
                 self.sources
                     .insert(source.source_id.clone(), Arc::new(source));
             }
-            None => {}
+            // Every model that was adopted is kept.
+            Some(Entity::SourceModel(_)) | None => {}
         }
     }
 
@@ -72,6 +83,8 @@ impl Registered {
                 .sources
                 .get(&s.source_id)
                 .is_some_and(|old| **old == *s),
+            // Adopted by a request of its own.
+            Some(Entity::SourceModel(_)) => false,
             None => true,
         }
     }
@@ -88,7 +101,7 @@ fn wire_id(wire: &log::v1::RegistryChange) -> (u8, String) {
         Some(Entity::Place(place)) => (0, place.place_id.clone()),
         Some(Entity::Actor(actor)) => (1, actor.actor_id.clone()),
         Some(Entity::Source(source)) => (2, source.source_id.clone()),
-        None => (3, String::new()),
+        Some(Entity::SourceModel(_)) | None => (3, String::new()),
     }
 }
 
@@ -143,7 +156,14 @@ fn take_in(registered: &mut Registered, record: &Record) -> anyhow::Result<()> {
     let sequence = record.position.sequence;
     match decode_body(&record.body) {
         Ok(Body::Registry(change, wire, version)) => {
-            registered.apply(sequence, version, change, *wire);
+            let change = Change {
+                change,
+                wire: *wire,
+                body: record.body.clone(),
+                version,
+                recorded: Recorded::Of(record.position.known_at),
+            };
+            registered.apply(sequence, change);
         }
         Ok(Body::Report(_) | Body::Adopt { .. }) => {}
         // To go on without a place that others see would be to answer wrongly.

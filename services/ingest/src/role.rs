@@ -54,6 +54,7 @@ impl Role for IngestRole {
             serving: core.writer.is_open(),
             partitions: partitions.collect(),
             counters: counters.collect(),
+            floods: None,
         }
     }
 

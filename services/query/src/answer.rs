@@ -8,8 +8,11 @@ use ascertain_domain::registry::{LookupError, PlaceQuery, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::state::ControlState;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Explanation, Family, Folded, Question, explain, family_places};
+use ascertain_engine::{
+    Explanation, Family, Folded, METHOD_VERSION, Question, explain, family_places,
+};
 use ascertain_log::{PartitionId, Sequence};
+use ascertain_proto::outward::Method;
 use ascertain_proto::resume;
 
 use crate::error::QueryError;
@@ -19,6 +22,22 @@ use crate::states::UpTo;
 
 /// How far each partition is.
 type Seen = BTreeMap<PartitionId, UpTo>;
+
+/// An answer with the name of the source model that it rests on.
+pub(crate) struct Answer<T> {
+    pub found: T,
+    source_model: Arc<str>,
+}
+
+impl<T> Answer<T> {
+    /// How it was computed.
+    pub(crate) fn method(&self) -> Method<'_> {
+        Method {
+            version: METHOD_VERSION,
+            source_model: &self.source_model,
+        }
+    }
+}
 
 /// A place with everything that decides its answer.
 struct Resolved<'a> {
@@ -37,7 +56,7 @@ impl Replica {
         field: &str,
         place: &str,
         asked: &Asked,
-    ) -> Result<ControlState, QueryError> {
+    ) -> Result<Answer<ControlState>, QueryError> {
         let (seen, registry) = self.seen();
         let place = find(field, place, registry.latest())?;
         let resolved = self.resolve(&place, (&seen, &registry), asked)?;
@@ -50,16 +69,14 @@ impl Replica {
         field: &str,
         place: &str,
         asked: &Asked,
-    ) -> Result<Explanation, QueryError> {
+    ) -> Result<Answer<Explanation>, QueryError> {
         let (seen, registry) = self.seen();
         let place = find(field, place, registry.latest())?;
         let resolved = self.resolve(&place, (&seen, &registry), asked)?;
         let reports = self.known(&resolved)?;
-        Ok(explain(
-            family(&resolved, asked, &reports),
-            resolved.as_of,
-            resolved.as_known_at,
-        ))
+        let family = family(&resolved, asked, &reports);
+        let found = explain(family, resolved.as_of, resolved.as_known_at);
+        Ok(self.answer(found, &resolved, asked))
     }
 
     /// The states of the places below an area, in the order of ids, after one of
@@ -69,7 +86,7 @@ impl Replica {
         (within, after, with_evidence_only): (&str, &str, bool),
         asked: &Asked,
         most: usize,
-    ) -> Result<(Vec<ControlState>, bool), QueryError> {
+    ) -> Result<(Vec<Answer<ControlState>>, bool), QueryError> {
         let (seen, registry) = self.seen();
         let latest = registry.latest();
         let area = match within {
@@ -151,18 +168,30 @@ impl Replica {
 
     /// The state, from the entry that stood at the knowledge time where that
     /// suffices, else by folding what was known by then. Both give the same bits.
-    fn evaluate(&self, resolved: &Resolved<'_>, asked: &Asked) -> Result<ControlState, QueryError> {
+    fn evaluate(
+        &self,
+        resolved: &Resolved<'_>,
+        asked: &Asked,
+    ) -> Result<Answer<ControlState>, QueryError> {
         let entry = self.entry(resolved)?;
         if let Some(point) = entry.and_then(|e| e.resume) {
             let times = (resolved.as_of, resolved.as_known_at);
             let question = Question::new(resolved.place, resolved.registry, asked.audience, times);
             if let Some(state) = resume::inward(&point)?.evaluate(&question) {
-                return Ok(state);
+                return Ok(self.answer(state, resolved, asked));
             }
         }
         let reports = self.known(resolved)?;
         let mut folded = Folded::of(family(resolved, asked, &reports));
-        Ok(folded.evaluate(resolved.as_of, resolved.as_known_at))
+        let state = folded.evaluate(resolved.as_of, resolved.as_known_at);
+        Ok(self.answer(state, resolved, asked))
+    }
+
+    fn answer<T>(&self, found: T, resolved: &Resolved<'_>, asked: &Asked) -> Answer<T> {
+        Answer {
+            found,
+            source_model: self.models.in_force(resolved.registry, asked.audience),
+        }
     }
 
     /// The reports of a place's family that were known.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 
 use ascertain_log::{Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever};
 use ascertain_proto::log::v1::StateRecord;
-use ascertain_replica::{RegistryReplica, ReportReplica, Taken};
+use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, Taken};
 use ascertain_runtime::Shutdown;
 use ascertain_store::{Batch, Store};
 use futures::StreamExt;
@@ -24,6 +24,7 @@ pub(crate) struct Replica {
     pub listing: Listing,
     pub states: States,
     pub registry: RegistryReplica,
+    pub models: ModelNames,
     pub report_log: Arc<dyn LogReader>,
     pub report_incarnation: Incarnation,
     /// Up to when, microseconds since the Unix epoch, everything known is here.

@@ -7,7 +7,6 @@ use ascertain_access::{Caller, visible_to};
 use ascertain_domain::id::{Digest, PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::METHOD_VERSION;
 use ascertain_log::now;
 use ascertain_proto::inward::submission::join;
 use ascertain_proto::log::v1::{RecordBody, ReportContent, record_body::Content};
@@ -68,7 +67,7 @@ impl QueryService for Handler {
             .replica
             .blocking(move |replica| replica.state("place", &request.place, &asked))
             .await?;
-        let state = Some(outward::control_state(&state, METHOD_VERSION));
+        let state = Some(outward::control_state(&state.found, state.method()));
         Ok(Response::new(GetControlStateResponse { state }))
     }
 
@@ -94,7 +93,7 @@ impl QueryService for Handler {
                 let places = request.places.iter().enumerate();
                 let state = |(i, place): (usize, &String)| {
                     let state = replica.state(&format!("places[{i}]"), place, &asked)?;
-                    Ok(outward::control_state(&state, METHOD_VERSION))
+                    Ok(outward::control_state(&state.found, state.method()))
                 };
                 places.map(state).collect()
             })
@@ -140,14 +139,14 @@ impl QueryService for Handler {
             (Some(last), true, Some(first), Some(second)) => PageToken {
                 first,
                 second,
-                rest: last.place.to_string(),
+                rest: last.found.place.to_string(),
             }
             .write(bound),
             _ => String::new(),
         };
         let states = states
             .iter()
-            .map(|s| outward::control_state(s, METHOD_VERSION))
+            .map(|s| outward::control_state(&s.found, s.method()))
             .collect();
         Ok(Response::new(ListControlStatesResponse {
             states,
@@ -165,7 +164,8 @@ impl QueryService for Handler {
             .replica
             .blocking(move |replica| replica.explanation("place", &request.place, &asked))
             .await?;
-        let explanation = Some(outward::explanation(&explanation, METHOD_VERSION));
+        let explanation = outward::explanation(&explanation.found, explanation.method());
+        let explanation = Some(explanation);
         Ok(Response::new(ExplainControlStateResponse { explanation }))
     }
 

@@ -10,7 +10,7 @@ use ascertain_domain::time::Timestamp;
 use ascertain_log::{PartitionId, now};
 use ascertain_proto::inward;
 use ascertain_proto::token::WriteToken;
-use ascertain_proto::v1::{self, ReadOptions, Reason};
+use ascertain_proto::v1::{ReadOptions, Reason};
 
 use crate::error::QueryError;
 use crate::follow::Replica;
@@ -80,16 +80,10 @@ fn time(
 }
 
 fn audience(wire: i32) -> Result<Audience, QueryError> {
-    let audience = match v1::Audience::try_from(wire) {
-        Ok(v1::Audience::Unspecified | v1::Audience::Clear) => Audience::Clear,
-        Ok(v1::Audience::Green) => Audience::Green,
-        Ok(v1::Audience::Amber) => Audience::Amber,
-        Ok(v1::Audience::Full) => Audience::Full,
-        Err(_) => {
-            let what = format!("{wire} is no audience");
-            return Err(QueryError::field("read.audience", Reason::OutOfRange, what));
-        }
-    };
+    let audience = inward::audience(wire).ok_or_else(|| {
+        let what = format!("{wire} is no audience");
+        QueryError::field("read.audience", Reason::OutOfRange, what)
+    })?;
     require_supported_audience(audience).map_err(|error| {
         QueryError::field(
             "read.audience",

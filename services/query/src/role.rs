@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ascertain_domain::id::Digest;
-use ascertain_engine::METHOD_VERSION;
 use ascertain_log::now;
 use ascertain_proto::v1::{PartitionStatus, RoleDigest, RoleStatus};
 use ascertain_proto::{inward, outward};
@@ -46,7 +45,7 @@ impl Role for QueryRole {
             role: self.name().to_owned(),
             serving: self.0.partitions.values().all(Followed::caught_up),
             partitions,
-            counters: Vec::new(),
+            ..RoleStatus::default()
         }
     }
 
@@ -68,7 +67,7 @@ impl Role for QueryRole {
             let (states, _) = replica.states_within(("", "", true), &asked, usize::MAX)?;
             let mut bytes = Vec::new();
             for state in &states {
-                let mut wire = outward::control_state(state, METHOD_VERSION);
+                let mut wire = outward::control_state(&state.found, state.method());
                 wire.as_known_at = None;
                 bytes.extend(wire.encode_length_delimited_to_vec());
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use ascertain_log::{LogReader, PartitionId};
 use ascertain_proto::v1::query_service_server::QueryServiceServer;
-use ascertain_replica::{ReportReplica, follow_registry};
+use ascertain_replica::{ModelNames, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks};
 use ascertain_store::{Store, StoreOptions};
 use tonic::service::RoutesBuilder;
@@ -94,6 +94,7 @@ impl Query {
             listing,
             states,
             registry,
+            models: ModelNames::default(),
             report_log: Arc::clone(&report_log),
             report_incarnation,
             settled_us: AtomicI64::new(i64::MIN),

@@ -1,6 +1,6 @@
 //! What one record causes: which places to fold again, and the entries that change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ascertain_domain::id::PlaceId;
@@ -12,11 +12,13 @@ use ascertain_domain::time::Timestamp;
 use ascertain_engine::{Family, Folded, METHOD_VERSION, Question, affected_places, family_places};
 use ascertain_log::{PartitionId, Position};
 use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
-use ascertain_proto::{outward, resume};
-use ascertain_replica::{ReportReplica, Taken};
+use ascertain_proto::outward::{self, Method};
+use ascertain_proto::resume;
+use ascertain_replica::{ModelNames, ReportReplica, Taken};
 use prost::Message as _;
 
 use crate::error::ReconcileError;
+use crate::flood::Floods;
 use crate::folds::Folds;
 use crate::published::{Done, Published};
 
@@ -33,6 +35,19 @@ pub(crate) struct Folder {
     pub published: Published,
     pub done: Done,
     pub folds: Folds,
+    pub models: ModelNames,
+    pub floods: Floods,
+}
+
+/// Why and from what a place is folded again.
+struct Step<'a> {
+    view: View<'a>,
+    position: &'a Position,
+    /// The report, where it is all that is new.
+    report: Option<&'a Arc<Report>>,
+    cause: StateCause,
+    /// Whether what is believed is published with the confidence that it had before.
+    same_temper: bool,
 }
 
 impl Folder {
@@ -46,17 +61,26 @@ impl Folder {
         let before = self.done.registry;
         let adopted = before.max(position.registry_sequence.0);
         let view = registry.at(adopted);
-        let mut places = self.touched_by_registry(registry, before, adopted)?;
+        let by_registry = self.touched_by_registry(registry, before, adopted)?;
         if adopted != before {
             // A fold reads the registry throughout.
             self.folds.forget();
         }
-        let by_registry = places.clone();
+        let mut places = by_registry.clone();
         if let Taken::Report(report) = taken {
-            places.extend(affected_places(&report.places(), view));
+            let affected = affected_places(&report.places(), view).into_iter();
+            places.extend(affected.map(|id| (id, StateCause::Report)));
         }
+        let temper = |view: View<'_>| view.source_model(Audience::Clear).map(|model| model.temper);
+        let mut step = Step {
+            view,
+            position,
+            report: None,
+            cause: StateCause::Report,
+            same_temper: temper(registry.at(before)) == temper(view),
+        };
         let mut entries = Vec::new();
-        for id in places {
+        for (id, cause) in places {
             let Some(place) = view.place(&id) else {
                 continue;
             };
@@ -64,16 +88,12 @@ impl Folder {
             {
                 continue;
             }
-            let cause = if by_registry.contains(&id) && !matches!(taken, Taken::Report(_)) {
-                StateCause::Registry
-            } else {
-                StateCause::Report
-            };
-            let report = match taken {
-                Taken::Report(report) if !by_registry.contains(&id) => Some(report),
+            step.cause = cause;
+            step.report = match taken {
+                Taken::Report(report) if !by_registry.contains_key(&id) => Some(report),
                 _ => None,
             };
-            if let Some(entry) = self.refold(place, view, position, report, cause)? {
+            if let Some(entry) = self.refold(place, &step)? {
                 self.published.put(id, entry.clone());
                 entries.push(entry);
             }
@@ -89,38 +109,45 @@ impl Folder {
     fn refold(
         &mut self,
         place: &Place,
-        view: View<'_>,
-        position: &Position,
-        report: Option<&Arc<Report>>,
-        cause: StateCause,
+        step: &Step<'_>,
     ) -> Result<Option<StateEntry>, ReconcileError> {
-        let mut folded = match self.folds.with(place, view, report) {
+        let Step { view, position, .. } = *step;
+        let mut folded = match self.folds.with(place, view, step.report) {
             Some(folded) => folded,
-            None => self.from_the_start(place, view, position)?,
+            None => self.anew(place, view, position)?,
         };
         let last = self.published.entry(&place.id)?;
         if last.is_none() && !folded.has_evidence() {
             return Ok(None);
         }
         let known_at: Timestamp = position.known_at;
+        if step.cause == StateCause::Report {
+            let claims = folded.unproven_mass();
+            self.floods.note(&place.id, claims, known_at);
+        }
         let point = folded.resume_point();
         let question = Question::new(place, view, Audience::Clear, (known_at, known_at));
         // Where evidence is newer than its knowledge, hindsight is needed.
         let state = point.evaluate(&question);
         let state = state.unwrap_or_else(|| folded.evaluate(known_at, known_at));
         self.folds.keep(place.id.clone(), folded);
-        let entry = StateEntry {
-            state: Some(outward::control_state(&state, METHOD_VERSION)),
-            resume: Some(resume::outward(&point)),
-            cause: cause.into(),
+        let method = Method {
+            version: METHOD_VERSION,
+            source_model: &self.models.in_force(view, Audience::Clear),
         };
-        let unchanged =
-            last.is_some_and(|last| last.resume == entry.resume && sides(&last) == sides(&entry));
+        let entry = StateEntry {
+            state: Some(outward::control_state(&state, method)),
+            resume: Some(resume::outward(&point)),
+            cause: step.cause.into(),
+        };
+        let unchanged = step.same_temper
+            && last
+                .is_some_and(|last| last.resume == entry.resume && sides(&last) == sides(&entry));
         Ok((!unchanged).then_some(entry))
     }
 
     /// Folds all that is known of a place by a position.
-    fn from_the_start(
+    fn anew(
         &self,
         place: &Place,
         view: View<'_>,
@@ -138,32 +165,42 @@ impl Folder {
         }))
     }
 
-    /// The places that changes of the registry bear on, among those with evidence.
+    /// The places that changes of the registry bear on, among those with evidence,
+    /// and why.
     fn touched_by_registry(
         &self,
         registry: &Registry,
         before: u64,
         adopted: u64,
-    ) -> Result<BTreeSet<PlaceId>, ReconcileError> {
-        let view = registry.at(adopted);
+    ) -> Result<BTreeMap<PlaceId, StateCause>, ReconcileError> {
+        let (old, view) = (registry.at(before), registry.at(adopted));
         let mut touched = BTreeSet::new();
         for changed in registry.changed(before, adopted) {
             match changed {
                 Changed::Place(id) => {
                     touched.extend(affected_places(std::slice::from_ref(id), view));
                     // A place that moved leaves those beside which it was.
-                    let old = registry.at(before);
                     touched.extend(affected_places(std::slice::from_ref(id), old));
                     // The sides of an area are those of all places of the area.
-                    let area = |p: &&std::sync::Arc<Place>| p.home_area == *id;
+                    let area = |p: &&Arc<Place>| p.home_area == *id;
                     touched.extend(view.places().filter(area).map(|p| p.id.clone()));
                 }
-                Changed::Party { known_before: true } | Changed::SourceModel(_) => {
+                Changed::Party { known_before: true } => {
                     touched.extend(view.places().map(|p| p.id.clone()));
                 }
+                // New parties change no earlier evidence; models are looked at below.
                 Changed::Party {
                     known_before: false,
-                } => {}
+                }
+                | Changed::SourceModel(_) => {}
+            }
+        }
+        let registered = touched.into_iter().map(|id| (id, StateCause::Registry));
+        let mut touched: BTreeMap<PlaceId, StateCause> = registered.collect();
+        let in_force = |view: View<'_>| view.source_model(Audience::Clear).map(Arc::as_ptr);
+        if in_force(old) != in_force(view) {
+            for place in self.published.places()? {
+                touched.entry(place).or_insert(StateCause::Model);
             }
         }
         Ok(touched)

@@ -8,9 +8,11 @@
 //! A partition's state log is a function of the partition's records alone, with the
 //! prefix of partition 0 that they adopt: whoever computes it writes the same
 //! bytes. The service is [`service`]; one partition is [`partition`]; what a record
-//! causes is [`fold`]; folds kept for the next record are [`folds`].
+//! causes is [`fold`]; folds kept for the next record are [`folds`]. What unproven
+//! sources flood is told by [`flood`]; source models are fitted in [`fit`].
 
 mod error;
+mod flood;
 mod fold;
 mod folds;
 mod partition;

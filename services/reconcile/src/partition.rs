@@ -7,7 +7,7 @@ use ascertain_log::{
     follow_forever,
 };
 use ascertain_proto::log::v1::StateRecord;
-use ascertain_replica::{RegistryReplica, ReportReplica};
+use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica};
 use ascertain_runtime::Shutdown;
 use ascertain_store::{Batch, Store};
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use futures::StreamExt;
 use prost::Message as _;
 
 use crate::error::ReconcileError;
+use crate::flood::Floods;
 use crate::fold::Folder;
 use crate::folds::Folds;
 use crate::progress::{Progress, Reached};
@@ -28,6 +29,7 @@ pub(crate) struct Partition {
     pub state_log: Arc<dyn LogWriter>,
     pub registry: RegistryReplica,
     pub store: Arc<Store>,
+    pub models: ModelNames,
     pub progress: Arc<Progress>,
 }
 
@@ -76,6 +78,8 @@ impl Partition {
             published,
             done,
             folds: Folds::default(),
+            models: self.models.clone(),
+            floods: Floods::open(&self.store, self.id, Arc::clone(&self.progress.floods))?,
         };
         self.note(start, end, None, start >= end);
         let mut batches = follow_forever(
@@ -168,6 +172,7 @@ impl Partition {
             let mut writes = Batch::new();
             let done = folder.done;
             folder.published.settle(done, &mut writes);
+            folder.floods.settle(&mut writes);
             store.commit(writes)?;
             Ok(folder)
         });

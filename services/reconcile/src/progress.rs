@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ascertain_domain::time::Timestamp;
 use tokio::sync::watch;
 
+use crate::flood::Flooded;
+
 /// How far one partition is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Reached {
@@ -21,6 +23,8 @@ pub(crate) struct Progress {
     pub partitions: Vec<watch::Sender<Reached>>,
     pub entries: AtomicU64,
     pub records: AtomicU64,
+    /// The places that unproven sources flood.
+    pub floods: Arc<Flooded>,
 }
 
 impl Progress {
@@ -30,7 +34,14 @@ impl Progress {
             partitions: partitions.collect(),
             entries: AtomicU64::new(0),
             records: AtomicU64::new(0),
+            floods: Arc::default(),
         })
+    }
+
+    /// The latest knowledge time of any partition; `None` before the first record.
+    pub(crate) fn frontier(&self) -> Option<Timestamp> {
+        let partitions = self.partitions.iter();
+        partitions.filter_map(|p| p.borrow().known_at).max()
     }
 
     pub(crate) fn count(counter: &AtomicU64, more: usize) {

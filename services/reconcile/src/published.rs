@@ -6,7 +6,7 @@
 //! done     partition u32          sequence u64, registry sequence u64
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use ascertain_domain::id::PlaceId;
 use ascertain_log::{PartitionId, Sequence};
@@ -64,6 +64,18 @@ impl Published {
         Ok(stored
             .map(|bytes| StateEntry::decode(bytes.as_slice()))
             .transpose()?)
+    }
+
+    /// The places that have an entry: those with evidence.
+    pub(crate) fn places(&self) -> Result<BTreeSet<PlaceId>, ReconcileError> {
+        let mut places: BTreeSet<PlaceId> = self.pending.keys().cloned().collect();
+        let partition = self.partition.0.to_be_bytes();
+        for item in self.now.scan_prefix(partition) {
+            let (key, _) = item?;
+            let id = key.get(partition.len()..).map(std::str::from_utf8);
+            places.extend(id.and_then(Result::ok).and_then(|id| PlaceId::new(id).ok()));
+        }
+        Ok(places)
     }
 
     pub(crate) fn put(&mut self, place: PlaceId, entry: StateEntry) {

@@ -11,7 +11,7 @@ use ascertain_log_file::{FileLog, FileLogOptions};
 use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::outward;
 use ascertain_proto::v1::{Counter, PartitionStatus, RoleDigest, RoleStatus};
-use ascertain_replica::{RegistryReplica, follow_registry};
+use ascertain_replica::{ModelNames, RegistryReplica, follow_registry};
 use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks, status};
 use ascertain_store::{Store, StoreOptions};
 use tonic::Status;
@@ -82,6 +82,7 @@ impl Reconcile {
              they belong to different deployments"
         );
         let progress = Progress::new(partitions);
+        let models = ModelNames::default();
         let (registry, following) = follow_registry(Arc::clone(&report_log));
         let stopping = shutdown.clone();
         tasks.worker("reconcile registry", async move {
@@ -98,6 +99,7 @@ impl Reconcile {
                 state_log: Arc::clone(&state_log),
                 registry: registry.clone(),
                 store: Arc::clone(&store),
+                models: models.clone(),
                 progress: Arc::clone(&progress),
             };
             let shutdown = shutdown.clone();
@@ -237,6 +239,7 @@ impl Role for ReconcileRole {
                     self.progress.records.load(Ordering::Relaxed),
                 ),
             ],
+            floods: Some(self.progress.floods.status(self.progress.frontier())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Enumerations of the wire: a number that we do not know is a mistake, not a default.
 
-use ascertain_domain::marking::Marking;
+use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::place::PlaceKind;
 use ascertain_domain::report::{Extent, Modality, Polarity};
 use ascertain_domain::source::{Grade, Reporting, SourceKind};
@@ -36,6 +36,17 @@ pub(super) fn marking(tlp: v1::Tlp) -> Option<Marking> {
         v1::Tlp::Amber => Some(Marking::Amber),
         v1::Tlp::AmberStrict => Some(Marking::AmberStrict),
         v1::Tlp::Red => Some(Marking::Red),
+    }
+}
+
+/// An audience; unspecified is read as CLEAR. `None`: a number that we do not know.
+#[must_use]
+pub fn audience(number: i32) -> Option<Audience> {
+    match v1::Audience::try_from(number).ok()? {
+        v1::Audience::Unspecified | v1::Audience::Clear => Some(Audience::Clear),
+        v1::Audience::Green => Some(Audience::Green),
+        v1::Audience::Amber => Some(Audience::Amber),
+        v1::Audience::Full => Some(Audience::Full),
     }
 }
 

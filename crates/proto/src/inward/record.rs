@@ -74,6 +74,9 @@ fn registry_change(
         Some(Entity::Place(wire)) => registry::place(wire, &mut v).map(RegistryChange::Place),
         Some(Entity::Actor(wire)) => registry::actor(wire, &mut v).map(RegistryChange::Actor),
         Some(Entity::Source(wire)) => registry::source(wire, &mut v).map(RegistryChange::Source),
+        Some(Entity::SourceModel(wire)) => v.within("source_model", |v| {
+            registry::source_model(wire, v).map(RegistryChange::SourceModel)
+        }),
         None => {
             return Err(absent(body, bytes));
         }

@@ -1,13 +1,15 @@
-//! Places, actors and sources as operators apply them.
+//! Places, actors, sources and source models as operators apply them.
 
 mod actor;
+mod model;
 mod place;
 mod request;
 mod source;
 
 pub use actor::actor;
+pub use model::source_model;
 pub use place::place;
-pub use request::{Entity, MOST_ENTITIES, check};
+pub use request::{Entity, MOST_ENTITIES, check, check_model};
 pub use source::source;
 
 use ascertain_domain::id::Id;

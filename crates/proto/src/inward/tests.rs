@@ -3,6 +3,7 @@
 mod arbitrary;
 mod fixture;
 mod mistakes;
+mod model;
 mod record;
 mod registry;
 mod submission;

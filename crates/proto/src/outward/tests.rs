@@ -41,13 +41,18 @@ fn state(groups: usize) -> ControlState {
     }
 }
 
+const METHOD: Method<'_> = Method {
+    version: "m1",
+    source_model: "2024-12-09.clear.0123456789abcdef",
+};
+
 #[test]
 fn eight_groups_are_listed_and_the_rest_is_summed() {
-    let wire = control_state(&state(11), "m1");
+    let wire = control_state(&state(11), METHOD);
     assert_eq!(wire.contributions.len(), 8);
     let rest = wire.remaining_contributions.unwrap();
     assert_eq!((rest.groups, rest.weight), (3, 3.0));
-    let few = control_state(&state(8), "m1");
+    let few = control_state(&state(8), METHOD);
     assert_eq!(
         (few.contributions.len(), few.remaining_contributions),
         (8, None)
@@ -56,14 +61,14 @@ fn eight_groups_are_listed_and_the_rest_is_summed() {
 
 #[test]
 fn a_state_carries_its_words_its_model_and_its_method() {
-    let wire = control_state(&state(1), "m1");
+    let wire = control_state(&state(1), METHOD);
     assert_eq!(wire.outcomes[1].term(), v1::Likelihood::Likely);
     assert_eq!(wire.outcomes[0].side_id, "gov");
     assert_eq!(wire.presence[0].term(), v1::Likelihood::AlmostCertain);
     assert_eq!(wire.knowledge_basis(), v1::KnowledgeBasis::Reconstructed);
     assert_eq!(
         (wire.source_model.as_str(), wire.method_version.as_str()),
-        ("prior", "m1")
+        ("2024-12-09.clear.0123456789abcdef", "m1")
     );
     assert_eq!(
         wire.staleness.map(|d| (d.seconds, d.nanos)),

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use ascertain_access::Caller;
 use ascertain_domain::id::PlaceId;
+use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::LookupError;
 use ascertain_proto::v1;
 use ascertain_proto::v1::registry_service_server::RegistryService;
 use tonic::{Code, Request, Response, Status};
 use v1::Reason;
 
+use super::model;
 use super::page::page;
 use crate::error::Refusal;
 use crate::registry::Registered;
@@ -153,7 +155,12 @@ impl RegistryService for RegistryHandler {
         let found = registry.domain.latest().find_source(&id, "");
         let found = found.map_err(|error| not_found(&error, "source_id"))?;
         let source = whole(&registry.sources, found.as_str());
-        Ok(Response::new(v1::GetSourceResponse { source }))
+        let (learned, source_model) = model::learned(&registry, &found);
+        Ok(Response::new(v1::GetSourceResponse {
+            source,
+            learned,
+            source_model,
+        }))
     }
 
     async fn list_sources(
@@ -188,6 +195,44 @@ impl RegistryService for RegistryHandler {
         });
         Ok(Response::new(v1::SearchSourcesResponse {
             matches: matches.collect(),
+        }))
+    }
+
+    async fn apply_source_model(
+        &self,
+        request: Request<v1::ApplySourceModelRequest>,
+    ) -> Result<Response<v1::ApplySourceModelResponse>, Status> {
+        let (core, request) = (Arc::clone(&self.0), request.into_inner());
+        // Carried through even if the caller leaves: what is recorded is taken in.
+        let adopted = tokio::spawn(async move { core.adopt(&Caller::local(), request).await });
+        match adopted.await {
+            Ok(adopted) => adopted.map(Response::new).map_err(Refusal::into_status),
+            Err(error) => Err(Refusal::internal(&error).into_status()),
+        }
+    }
+
+    async fn get_source_model(
+        &self,
+        request: Request<v1::GetSourceModelRequest>,
+    ) -> Result<Response<v1::GetSourceModelResponse>, Status> {
+        let registry = self.0.registry.current();
+        model::get(&registry, &request.into_inner())
+            .map(Response::new)
+            .map_err(Refusal::into_status)
+    }
+
+    async fn list_source_models(
+        &self,
+        request: Request<v1::ListSourceModelsRequest>,
+    ) -> Result<Response<v1::ListSourceModelsResponse>, Status> {
+        let request = request.into_inner();
+        let registry = self.0.registry.current();
+        let summaries = registry.models.summaries(Audience::Clear);
+        let position = (request.page_size, request.page_token.as_str());
+        let (models, next_page_token) = page(&summaries, "source models", position, |_| true)?;
+        Ok(Response::new(v1::ListSourceModelsResponse {
+            models,
+            next_page_token,
         }))
     }
 }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ascertain_domain::id::{ActorId, PlaceId};
 use ascertain_domain::registry::{Registry, RegistryChange, Version, View, check_change};
+use ascertain_domain::time::Timestamp;
 use ascertain_domain::violation::{Reason, Violation, Violations};
 
 use super::actor::MOST_RELATIONS;
-use super::{actor, place, source};
+use super::{actor, model, place, source};
 use crate::{log, v1};
 
 /// The most entities of a request.
@@ -59,6 +60,40 @@ pub fn check(
     }
     v.finish()?;
     Ok(entities)
+}
+
+/// Checks a source model that is to be adopted, known at a time.
+///
+/// # Errors
+/// Every mistake, with its path in the request.
+pub fn check_model(
+    request: &v1::ApplySourceModelRequest,
+    registry: &Registry,
+    known_at: Timestamp,
+) -> Result<Entity, Vec<Violation>> {
+    let mut v = Violations::at("model");
+    let Some(wire) = &request.model else {
+        v.add("", Reason::Required, "is empty; give a model");
+        return Err(v.finish().err().unwrap_or_default());
+    };
+    let Some(read) = model::source_model(wire, &mut v) else {
+        return Err(v.finish().err().unwrap_or_default());
+    };
+    if v.count() == 0 {
+        model::check_known(wire, &read, known_at, &mut v);
+    }
+    let latest = registry.latest();
+    let change = RegistryChange::SourceModel(read);
+    check_change(&change, latest, latest, &mut v);
+    v.finish()?;
+    let mut wire = wire.clone();
+    // Derived from the rest, so not kept.
+    wire.model_id.clear();
+    Ok(Entity {
+        change,
+        wire: recorded(log::v1::registry_change::Entity::SourceModel(wire)),
+        path: "model".to_owned(),
+    })
 }
 
 fn actors(request: &v1::ApplyRegistryRequest, entities: &mut Vec<Entity>, v: &mut Violations) {
@@ -194,7 +229,9 @@ fn beside_others(entity: &Entity, before: View<'_>, after: View<'_>, v: &mut Vio
             }
             check_change(&entity.change, before, after, v);
         }
-        Some(Wire::Source(_)) | None => check_change(&entity.change, before, after, v),
+        Some(Wire::Source(_) | Wire::SourceModel(_)) | None => {
+            check_change(&entity.change, before, after, v);
+        }
     }
 }
 
