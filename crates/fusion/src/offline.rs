@@ -6,6 +6,7 @@ mod copying;
 mod layout;
 mod open;
 mod spread;
+mod tables;
 mod temper;
 
 pub use closed::Learner;

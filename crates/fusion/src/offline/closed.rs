@@ -1,6 +1,7 @@
 //! A closed vocabulary: what each source says when each value is so.
 
 use super::layout::Layout;
+use super::tables::Tables;
 use super::{Problem, spread, temper};
 
 /// Rounds at most.
@@ -13,15 +14,6 @@ const STILL: f64 = 1e-6;
 const DOUBTING: u32 = 6;
 /// The half.
 const DOUBT: f64 = 0.5;
-/// What the pooled table is before any claim: right this often,
-const RIGHT: f64 = 0.7;
-/// and worth so many claims.
-const RIGHT_STRENGTH: f64 = 4.0;
-/// Strengths of the pool to choose from, claims of a source that weigh as much.
-const STRENGTHS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-/// How much the strengths far from 1 must be worth it.
-const STRENGTH_PENALTY: f64 = 0.01;
-
 /// What is being learned of a closed vocabulary: every source's table of what it says
 /// when each value is so, and of every item which value is so.
 #[derive(Debug, Clone)]
@@ -34,21 +26,6 @@ pub struct Learner {
     /// The share of each state among the items.
     prior: Vec<f64>,
     tables: Tables,
-}
-
-/// The sources' tables.
-#[derive(Debug, Clone)]
-struct Tables {
-    /// Per column and state: how often it was said when so.
-    counts: Vec<f64>,
-    /// Per source and state: how often anything was said when so.
-    totals: Vec<f64>,
-    /// Per column and state: ln φ(value | state).
-    logs: Vec<f64>,
-    /// Per state and value.
-    pooled: Vec<f64>,
-    /// How many claims of a source weigh as much as what it has in common with all.
-    strength: f64,
 }
 
 /// What was learned.
@@ -76,13 +53,7 @@ impl Learner {
             posterior: shares(&layout),
             scores: vec![0.0; layout.items * states],
             prior: vec![1.0 / states as f64; states],
-            tables: Tables {
-                counts: vec![0.0; layout.width() * states],
-                totals: vec![0.0; layout.sources() * states],
-                logs: vec![0.0; layout.width() * states],
-                pooled: vec![0.0; states * states],
-                strength: 8.0,
-            },
+            tables: Tables::new(&layout),
             layout,
         }
     }
@@ -117,13 +88,7 @@ impl Learner {
     /// The M-step: tables, posterior means, and the prior from what is believed of the
     /// items. `choose`: also how far the sources' tables are drawn to the pooled one.
     pub fn maximise(&mut self, choose: bool) {
-        self.tables.count(&self.layout, &self.posterior);
-        if choose {
-            self.tables.choose_strength(&self.layout);
-        } else {
-            self.tables.pool(&self.layout);
-        }
-        self.tables.take_logs(&self.layout);
+        self.tables.learn(&self.layout, &self.posterior, choose);
         // How often each state is so; once each before any item.
         self.prior.fill(1.0);
         for row in self.posterior.chunks_exact(self.layout.values) {
@@ -148,7 +113,7 @@ impl Learner {
             scores.copy_from_slice(&log_prior);
             for column in self.layout.on_item(item) {
                 let from = *column as usize * states;
-                let logs = &self.tables.logs[from..from + states];
+                let logs = &self.tables.logs()[from..from + states];
                 for (score, log) in scores.iter_mut().zip(logs) {
                     *score += log;
                 }
@@ -192,106 +157,6 @@ impl Learner {
         }
         agreement.retain(|sums| sums.1 > 0.0);
         agreement
-    }
-}
-
-impl Tables {
-    /// Counts what was said, split over the states as far as they are believed.
-    fn count(&mut self, layout: &Layout, posterior: &[f64]) {
-        let states = layout.values;
-        self.counts.fill(0.0);
-        for item in 0..layout.items {
-            let believed = &posterior[item * states..(item + 1) * states];
-            for column in layout.on_item(item) {
-                let from = *column as usize * states;
-                for (count, p) in self.counts[from..from + states].iter_mut().zip(believed) {
-                    *count += p;
-                }
-            }
-        }
-        self.totals.fill(0.0);
-        for (source, counts) in layout.column_source.iter().zip(self.counts.chunks(states)) {
-            let from = *source as usize * states;
-            for (total, count) in self.totals[from..from + states].iter_mut().zip(counts) {
-                *total += count;
-            }
-        }
-    }
-
-    /// What sources say in common: each source's counts, but no source's more than
-    /// the strength.
-    fn pool(&mut self, layout: &Layout) {
-        let states = layout.values;
-        let wrong = (1.0 - RIGHT) / (states as f64 - 1.0);
-        for (state, row) in self.pooled.chunks_mut(states).enumerate() {
-            row.fill(RIGHT_STRENGTH * wrong);
-            row[state] = RIGHT_STRENGTH * RIGHT;
-        }
-        for (column, counts) in self.counts.chunks(states).enumerate() {
-            let value = layout.column_value[column] as usize;
-            let source = layout.column_source[column] as usize;
-            let totals = &self.totals[source * states..(source + 1) * states];
-            for (state, (count, total)) in counts.iter().zip(totals).enumerate() {
-                self.pooled[state * states + value] +=
-                    count * self.strength / (self.strength + total);
-            }
-        }
-        for row in self.pooled.chunks_mut(states) {
-            let sum: f64 = row.iter().sum();
-            row.iter_mut().for_each(|p| *p /= sum);
-        }
-    }
-
-    /// Pools with the strength under which the counts are likeliest.
-    fn choose_strength(&mut self, layout: &Layout) {
-        let mut best = (f64::NEG_INFINITY, self.strength);
-        for strength in STRENGTHS {
-            self.strength = strength;
-            self.pool(layout);
-            let far = libm::log(strength);
-            let worth = self.likelihood(layout) - STRENGTH_PENALTY * far * far;
-            if worth > best.0 {
-                best = (worth, strength);
-            }
-        }
-        self.strength = best.1;
-        self.pool(layout);
-    }
-
-    /// The log-likelihood of the counts when each source's rows are drawn around the
-    /// pooled ones (Dirichlet-multinomial).
-    fn likelihood(&self, layout: &Layout) -> f64 {
-        let states = layout.values;
-        let mut sum = 0.0;
-        let own = libm::lgamma(self.strength);
-        for total in self.totals.iter().filter(|total| **total > 0.0) {
-            sum += own - libm::lgamma(self.strength + total);
-        }
-        let pooled: Vec<f64> = self.pooled.iter().map(|p| self.strength * p).collect();
-        let logs: Vec<f64> = pooled.iter().map(|a| libm::lgamma(*a)).collect();
-        for (column, counts) in self.counts.chunks(states).enumerate() {
-            let value = layout.column_value[column] as usize;
-            for (state, count) in counts.iter().enumerate() {
-                let cell = state * states + value;
-                sum += libm::lgamma(pooled[cell] + count) - logs[cell];
-            }
-        }
-        sum
-    }
-
-    /// ln φ, the posterior mean of each source's table.
-    fn take_logs(&mut self, layout: &Layout) {
-        let states = layout.values;
-        let columns = self.logs.chunks_mut(states).zip(self.counts.chunks(states));
-        for (column, (logs, counts)) in columns.enumerate() {
-            let value = layout.column_value[column] as usize;
-            let source = layout.column_source[column] as usize;
-            let totals = &self.totals[source * states..(source + 1) * states];
-            for (state, log) in logs.iter_mut().enumerate() {
-                let pooled = self.strength * self.pooled[state * states + value];
-                *log = libm::log((counts[state] + pooled) / (totals[state] + self.strength));
-            }
-        }
     }
 }
 
