@@ -5,6 +5,7 @@ use ascertain_domain::id::{ActorId, Digest};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Extent, Polarity, Predicate};
 use ascertain_domain::time::Timestamp;
+use ascertain_fusion::dynamics::Clash;
 use ascertain_fusion::outcomes::Outcomes;
 
 use crate::item::short;
@@ -15,21 +16,35 @@ const OUTSIDE_BUT_HOLDS: f64 = 0.25;
 
 /// How well it fits fighting at a place's edge that a side holds the place.
 const AT_THE_GATE: f64 = 0.15;
-/// How much a force at the edge, around or on its way shakes a place, beside
-/// fighting in it.
-const THREAT: f64 = 1.0;
+/// A force at the edge, around or on its way to a place threatens it.
+const THREAT: Clash = Clash {
+    threat: 1.0,
+    fighting: 0.0,
+};
+/// Fighting at its edge threatens it half as much.
+const FIGHTING_OUTSIDE: Clash = Clash {
+    threat: 0.5,
+    fighting: 0.0,
+};
+const FIGHTING_INSIDE: Clash = Clash {
+    threat: 0.0,
+    fighting: 1.0,
+};
 
 /// How much the word that a side left all of a place calms the fight for it:
 /// enough to end it, if the word has its full weight.
-const CALM: f64 = -2.0;
+const CALM: Clash = Clash {
+    threat: -2.0,
+    fighting: -2.0,
+};
 
 /// What a claim says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Effect {
     /// How well each outcome fits the claim, 0 to 1; `None`: it bears on no holder.
     pub fits: Option<Vec<f64>>,
-    /// How much fighting it reports, or, below 0, the end of it; -2 to 1.
-    pub clash: f64,
+    /// What threat and fighting it reports, or, below 0, the end of them; each -2 to 1.
+    pub clash: Clash,
     /// Outcomes that are said to besiege the place (true) or not to (false).
     pub sieges: Vec<(usize, bool)>,
 }
@@ -37,12 +52,16 @@ pub(crate) struct Effect {
 impl Effect {
     /// Whether it says anything of the place's state.
     pub(crate) fn speaks(&self) -> bool {
-        self.fits.is_some() || self.clash != 0.0
+        self.fits.is_some() || self.clash.is_some()
     }
 
     /// The same for claims that say the same.
     pub(crate) fn meaning(&self) -> u64 {
-        let values = self.fits.iter().flatten().chain([&self.clash]);
+        let values = self
+            .fits
+            .iter()
+            .flatten()
+            .chain([&self.clash.threat, &self.clash.fighting]);
         let bytes: Vec<u8> = values.flat_map(|v| v.to_bits().to_be_bytes()).collect();
         short(&Digest::of(&bytes))
     }
@@ -149,7 +168,11 @@ impl Sides<'_> {
                             0.0
                         }
                     }),
-                    clash: if outside { 0.5 } else { 1.0 },
+                    clash: if outside {
+                        FIGHTING_OUTSIDE
+                    } else {
+                        FIGHTING_INSIDE
+                    },
                     sieges: Vec::new(),
                 }
             }
@@ -172,7 +195,7 @@ impl Sides<'_> {
                             1.0
                         }
                     }),
-                    clash: if whole { CALM } else { 0.0 },
+                    clash: if whole { CALM } else { Clash::NONE },
                     sieges: Vec::new(),
                 }
             }
@@ -226,7 +249,7 @@ impl Sides<'_> {
             },
             (Predicate::Besieges(_), Polarity::Deny) => Effect {
                 fits: None,
-                clash: 0.0,
+                clash: Clash::NONE,
                 sieges: subjects.iter().map(|s| (*s, false)).collect(),
             },
             (Predicate::AdvancingOn(_), Polarity::Affirm) => Effect {

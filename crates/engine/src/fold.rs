@@ -13,6 +13,7 @@ use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Report};
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dependence::{Copies, Ledger};
+use ascertain_fusion::dynamics::Clash;
 use ascertain_fusion::filter::{FilterState, GroupId, Step};
 use ascertain_fusion::outcomes::Outcomes;
 use ascertain_fusion::standing::StandingClaim;
@@ -204,7 +205,7 @@ impl Folded {
             let group = group_id(&key);
             let mut item = reader.item(report, i, bearing, group, &source);
             bears = true;
-            if bearing.unrest_only && item.effect.clash == 0.0 {
+            if bearing.unrest_only && !item.effect.clash.is_some() {
                 continue;
             }
             if !self.groups.contains_key(&group)
@@ -266,7 +267,7 @@ impl Folded {
             };
             if before == Some(said.meaning) {
                 // It says by silence already what it says again.
-                item.effect.clash = 0.0;
+                item.effect.clash = Clash::NONE;
                 item.log_likelihoods = fits.map(|_| vec![0.0; outcomes.count()]);
             } else {
                 item.discount = self.ledger.hear(&said, &self.copies);
@@ -313,7 +314,7 @@ impl Folded {
         };
         let log_likelihoods = item.log_likelihoods.as_ref();
         let add_to = |step: &mut Step| {
-            step.clash += clash;
+            step.clash = step.clash.and(clash);
             if let Some(log_likelihoods) = log_likelihoods {
                 let sum = step
                     .evidence

@@ -9,6 +9,7 @@ use ascertain_domain::report::{Claim, EvidenceKey, Modality, Predicate, Report};
 use ascertain_domain::state::Interest;
 use ascertain_domain::time::{DAY_US, TimeInterval, Timestamp};
 use ascertain_fusion::dependence::{Discount, Said};
+use ascertain_fusion::dynamics::Clash;
 use ascertain_fusion::filter::GroupId;
 use ascertain_fusion::outcomes::Outcomes;
 
@@ -42,8 +43,9 @@ impl Item {
 
     /// What the fighting that it reports weighs: unrest in a city is unrest in its
     /// quarters, undiminished.
-    pub(crate) fn clash(&self) -> f64 {
-        self.effect.clash * self.modality * self.discount.product()
+    pub(crate) fn clash(&self) -> Clash {
+        let share = self.modality * self.discount.product();
+        self.effect.clash.times(share)
     }
 
     /// What it weighs in all, 0 to 1.
@@ -123,9 +125,9 @@ impl Reader<'_> {
         }
         let side_of = |actor: &ActorId| self.registry.side_of(actor, time, self.sides);
         let interest = interest(source.table.role, &claim.predicate, claim.polarity, side_of);
-        if effect.clash < 0.0 && interest == Interest::SelfServing {
+        if effect.clash.threat < 0.0 && interest == Interest::SelfServing {
             // Who gains by it does not end a fight by saying so.
-            effect.clash = 0.0;
+            effect.clash = Clash::NONE;
         }
         Item {
             report: Arc::clone(report),

@@ -27,72 +27,101 @@ impl Rates {
     };
 }
 
-/// How clashes speed control up. A holder under attack is shaken much more than a
-/// contest is settled, and seldom replaced at a stroke, so the three rates scale
-/// apart (docs/decisions).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClashModel {
-    /// By how much clash intensity 1 raises the rate at which holders are shaken.
-    pub shake: f64,
-    /// By how much it raises the rate at which they are replaced outright.
-    pub replace: f64,
-    /// By how much it raises the rate at which contests are settled.
-    pub settle: f64,
-    /// The most that clash intensity reaches.
-    pub z_max: f64,
-    /// How long clash intensity lasts, in days.
-    pub tau: f64,
+/// How hard a place is fought for.
+///
+/// A force that stands before a place threatens it: what follows, follows within
+/// hours. Fighting in it is said by the reports of it already; that it is fought for
+/// speeds control up besides, but far less (docs/decisions).
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Clash {
+    /// A force before the place: besieging, at the edge, on its way. 0 to 2.
+    pub threat: f64,
+    /// Fighting in it. 0 to 2.
+    pub fighting: f64,
 }
 
-/// Below this, clash intensity is taken to be over.
-const CLASH_OVER: f64 = 1e-3;
-
-impl ClashModel {
-    /// The values that were not learned.
-    pub const DEFAULT: Self = Self {
-        shake: 1000.0,
-        replace: 100.0,
-        settle: 40.0,
-        z_max: 2.0,
-        tau: 1.0,
+impl Clash {
+    /// No fight.
+    pub const NONE: Self = Self {
+        threat: 0.0,
+        fighting: 0.0,
     };
 
-    /// The rates at an intensity.
+    /// So much of it.
     #[must_use]
-    pub fn rates(self, rates: Rates, z: f64) -> Rates {
-        Rates {
-            a: rates.a * (1.0 + self.shake * z),
-            b: rates.b * (1.0 + self.replace * z),
-            g: rates.g * (1.0 + self.settle * z),
+    pub fn times(self, share: f64) -> Self {
+        Self {
+            threat: self.threat * share,
+            fighting: self.fighting * share,
         }
     }
 
-    /// Clash intensity after a gap.
+    /// Both together.
     #[must_use]
-    pub fn decayed(self, z: f64, days: f64) -> f64 {
-        let z = z * libm::exp(-days / self.tau);
-        if z < CLASH_OVER { 0.0 } else { z }
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            threat: self.threat + other.threat,
+            fighting: self.fighting + other.fighting,
+        }
     }
 
-    /// Clash intensity after reports of fighting of a total weight; reports that it
-    /// is over count against it.
+    /// Whether there is any.
     #[must_use]
-    pub fn raised(self, z: f64, weight: f64) -> f64 {
-        (z + weight).clamp(0.0, self.z_max)
+    pub fn is_some(self) -> bool {
+        self != Self::NONE
     }
 
-    /// Cuts a gap of `days` that begins at intensity `z` into stretches of even
-    /// intensity: an hour each while it lasts, then the rest at once. Yields the
-    /// length in days and the intensity of each.
-    pub fn stretches(self, z: f64, days: f64) -> impl Iterator<Item = (f64, f64)> {
-        let (mut z, mut left) = (self.decayed(z, 0.0), days);
+    /// After so many days.
+    #[must_use]
+    pub fn decayed(self, days: f64) -> Self {
+        if !self.is_some() {
+            return self;
+        }
+        let kept = libm::exp(-days / LASTS_DAYS);
+        let left = |intensity: f64| {
+            let left = intensity * kept;
+            if left < OVER { 0.0 } else { left }
+        };
+        Self {
+            threat: left(self.threat),
+            fighting: left(self.fighting),
+        }
+    }
+
+    /// After reports of a total weight; reports that it is over count against it.
+    #[must_use]
+    pub fn raised(self, by: Self) -> Self {
+        let within = |intensity: f64| intensity.clamp(0.0, MOST);
+        let Self { threat, fighting } = self.and(by);
+        Self {
+            threat: within(threat),
+            fighting: within(fighting),
+        }
+    }
+
+    /// The rates while it lasts: holders are shaken, replaced outright, and contests
+    /// settled, each faster by its own factor.
+    #[must_use]
+    pub fn rates(self, rates: Rates) -> Rates {
+        let Self { threat, fighting } = self;
+        Rates {
+            a: rates.a * (1.0 + 1000.0 * threat + 30.0 * fighting),
+            b: rates.b * (1.0 + 100.0 * threat + 30.0 * fighting),
+            g: rates.g * (1.0 + 44.0 * threat + 30.0 * fighting),
+        }
+    }
+
+    /// Cuts a gap of `days` into stretches of even intensity: an hour each while it
+    /// lasts, then the rest at once. Yields the length in days and the intensity of each.
+    pub fn stretches(self, days: f64) -> impl Iterator<Item = (f64, Self)> {
+        let (mut z, mut left) = (self.decayed(0.0), days);
         std::iter::from_fn(move || {
             if left <= 0.0 {
                 return None;
             }
-            let length = if z > 0.0 { left.min(HOUR) } else { left };
+            let length = if z.is_some() { left.min(HOUR) } else { left };
             let stretch = (length, z);
-            z = self.decayed(z, length);
+            z = z.decayed(length);
             left -= length;
             // What floating point leaves of a whole number of hours is no stretch.
             if left < HOUR * 1e-9 {
@@ -103,6 +132,12 @@ impl ClashModel {
     }
 }
 
+/// The most that an intensity reaches.
+const MOST: f64 = 2.0;
+/// How long it lasts, in days.
+const LASTS_DAYS: f64 = 1.0;
+/// Below this it is over.
+const OVER: f64 = 1e-3;
 /// An hour, in days.
 const HOUR: f64 = 1.0 / 24.0;
 
@@ -251,11 +286,14 @@ mod tests {
 
     #[test]
     fn a_gap_is_its_stretches() {
-        let model = ClashModel::DEFAULT;
-        for (z, days) in [(0.0, 3.0), (2.0, 0.25), (3.0, 400.0), (0.5, 0.01)] {
-            let total: f64 = model.stretches(z, days).map(|(length, _)| length).sum();
+        for (threat, days) in [(0.0, 3.0), (2.0, 0.25), (3.0, 400.0), (0.5, 0.01)] {
+            let clash = Clash {
+                threat,
+                fighting: threat / 2.0,
+            };
+            let total: f64 = clash.stretches(days).map(|(length, _)| length).sum();
             assert!((total - days).abs() < 1e-9);
-            assert!(model.stretches(z, days).count() < 250);
+            assert!(clash.stretches(days).count() < 250);
         }
     }
 

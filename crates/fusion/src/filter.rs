@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::dynamics::{ClashModel, Dynamics, Stretch};
+use crate::dynamics::{Clash, Dynamics, Stretch};
 use crate::outcomes::{Outcomes, leader, normalise};
 use crate::pace::Pace;
 use crate::standing::{StandingClaim, next_grid_hour};
@@ -40,8 +40,8 @@ pub struct Step {
     pub hour: i64,
     /// For each group that spoke: Σ w ln L(outcome).
     pub evidence: BTreeMap<GroupId, Vec<f64>>,
-    /// Total weight of the reports of fighting.
-    pub clash: f64,
+    /// What the reports of threats and fighting add.
+    pub clash: Clash,
     /// Claims that stand from here on, or, `None`, stand no more.
     pub standing: BTreeMap<GroupId, Option<StandingClaim>>,
 }
@@ -55,8 +55,8 @@ pub struct FilterState {
     pub stepped: Option<i64>,
     /// The belief.
     pub alpha: Vec<f64>,
-    /// Clash intensity.
-    pub clash: f64,
+    /// How hard it is fought for.
+    pub clash: Clash,
     /// The belief without each group that still makes a difference.
     pub without: BTreeMap<GroupId, Vec<f64>>,
     /// Claims that stand while their sources are silent.
@@ -75,7 +75,7 @@ impl FilterState {
             hour: None,
             stepped: None,
             alpha: outcomes.prior(),
-            clash: 0.0,
+            clash: Clash::NONE,
             without: BTreeMap::new(),
             standing: BTreeMap::new(),
             ladders: vec![Ladder::default(); outcomes.count()],
@@ -101,7 +101,6 @@ impl FilterState {
 pub struct Filter {
     dynamics: Dynamics,
     outcomes: Outcomes,
-    clash_model: ClashModel,
     pace: Arc<Pace>,
 }
 
@@ -112,7 +111,6 @@ impl Filter {
         Self {
             dynamics: Dynamics::new(outcomes),
             outcomes,
-            clash_model: ClashModel::DEFAULT,
             pace,
         }
     }
@@ -124,9 +122,9 @@ impl Filter {
     }
 
     /// Cuts the time between two hours (or parts of them) into stretches of even rates,
-    /// given the clash intensity at its beginning.
+    /// given how hard it is fought for at its beginning.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
-    fn stretches(&self, mut z: f64, from: f64, to: f64) -> Vec<Stretch> {
+    fn stretches(&self, mut clash: Clash, from: f64, to: f64) -> Vec<Stretch> {
         let mut stretches = Vec::new();
         let mut at = from;
         while at < to {
@@ -135,10 +133,10 @@ impl Filter {
             let until = next.map_or(to, |next| next.min(to));
             let days = (until - at) / DAY_HOURS;
             let rates = self.pace.rates(day);
-            for (length, z) in self.clash_model.stretches(z, days) {
-                stretches.push(Stretch::new(self.clash_model.rates(rates, z), length));
+            for (length, clash) in clash.stretches(days) {
+                stretches.push(Stretch::new(clash.rates(rates), length));
             }
-            z = self.clash_model.decayed(z, days);
+            clash = clash.decayed(days);
             at = until;
         }
         stretches
@@ -177,7 +175,7 @@ impl Filter {
             self.pass_stretch(state, &stretch);
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
-        state.clash = self.clash_model.decayed(state.clash, days);
+        state.clash = state.clash.decayed(days);
     }
 
     fn pass_stretch(&self, state: &mut FilterState, stretch: &Stretch) {
@@ -226,7 +224,7 @@ impl Filter {
         if state.without.len() > MOST_GROUPS {
             keep_most(state);
         }
-        state.clash = self.clash_model.raised(state.clash, step.clash);
+        state.clash = state.clash.raised(step.clash);
         replace_standing(&mut state.standing, step);
     }
 
@@ -277,9 +275,7 @@ impl Filter {
     ) -> Vec<Beat<'a>> {
         let mut standing = state.standing.clone();
         let stands = state.hour.map_or(from, |h| h as f64);
-        let mut z = self
-            .clash_model
-            .decayed(state.clash, (from - stands).max(0.0) / 24.0);
+        let mut clash = state.clash.decayed((from - stands).max(0.0) / DAY_HOURS);
         let mut at = from;
         let mut beats = Vec::new();
         let mut steps = later.iter().peekable();
@@ -287,10 +283,10 @@ impl Filter {
             let step_at = steps.peek().map(|step| step.hour as f64);
             let silent_until = step_at.unwrap_or(known_until).min(known_until);
             let grid = next_silence(&standing, at).filter(|grid| *grid as f64 <= silent_until);
-            let (hour, evidence, clash) = if let Some(grid) = grid {
+            let (hour, evidence, raised) = if let Some(grid) = grid {
                 let evidence = silence(&standing, grid);
                 standing.retain(|_, claim| claim.is_in_force(grid));
-                (grid, Evidence::Silence(evidence), 0.0)
+                (grid, Evidence::Silence(evidence), Clash::NONE)
             } else if let Some(step) = steps.next() {
                 replace_standing(&mut standing, step);
                 (step.hour, Evidence::Said(&step.evidence), step.clash)
@@ -301,11 +297,10 @@ impl Filter {
             beats.push(Beat {
                 hour,
                 after: at,
-                clash: z,
+                clash,
                 evidence,
             });
-            z = self.clash_model.decayed(z, days);
-            z = self.clash_model.raised(z, clash);
+            clash = clash.decayed(days).raised(raised);
             at = hour as f64;
         }
     }
@@ -328,9 +323,9 @@ impl Filter {
         let own = without.and_then(|group| evidence.get(&group));
         multiply(message, &factors(total_without(&total, own)));
         let passed = (to - beat.after).max(0.0) / DAY_HOURS;
-        let z = self.clash_model.decayed(beat.clash, passed);
+        let clash = beat.clash.decayed(passed);
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-        for stretch in self.stretches(z, to, beat.hour as f64).iter().rev() {
+        for stretch in self.stretches(clash, to, beat.hour as f64).iter().rev() {
             self.dynamics.backward(message, stretch);
         }
     }
@@ -354,8 +349,8 @@ pub struct Beat<'a> {
     pub hour: i64,
     /// Where the gap before it begins, in hours from the epoch.
     pub after: f64,
-    /// Clash intensity there.
-    clash: f64,
+    /// How hard it is fought for there.
+    clash: Clash,
     evidence: Evidence<'a>,
 }
 

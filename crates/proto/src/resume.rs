@@ -7,6 +7,7 @@ use ascertain_domain::state::Interest;
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_engine::{GroupFacts, GroupState, ResumePoint, SiegeClaim, SubPlace, group_id};
 use ascertain_fusion::dispute::Favours;
+use ascertain_fusion::dynamics::Clash;
 use ascertain_fusion::filter::{FilterState, GroupId};
 use ascertain_fusion::standing::StandingClaim;
 use ascertain_fusion::stay::Ladder;
@@ -38,7 +39,8 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         slot: *hour,
         stepped_slot: *stepped,
         alpha: alpha.clone(),
-        clash: *clash,
+        threat: clash.threat,
+        fighting: clash.fighting,
         ladders: ladders.iter().map(ladder).collect(),
         groups: point
             .groups
@@ -115,7 +117,8 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
         slot: own.hour,
         stepped_slot: own.stepped,
         alpha: own.alpha.clone(),
-        clash: own.clash,
+        threat: own.clash.threat,
+        fighting: own.clash.fighting,
         standing: own
             .standing
             .iter()
@@ -182,7 +185,10 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
             hour: point.slot,
             stepped: point.stepped_slot,
             alpha: point.alpha.clone(),
-            clash: point.clash,
+            clash: Clash {
+                threat: point.threat,
+                fighting: point.fighting,
+            },
             without,
             standing,
             ladders: point.ladders.iter().map(rungs).collect(),
@@ -267,7 +273,10 @@ impl Reader {
             hour: own.slot,
             stepped: own.stepped_slot,
             alpha: self.of_all(&own.alpha)?,
-            clash: own.clash,
+            clash: Clash {
+                threat: own.threat,
+                fighting: own.fighting,
+            },
             without: BTreeMap::new(),
             standing,
             ladders: Vec::new(),
