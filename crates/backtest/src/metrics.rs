@@ -9,7 +9,7 @@ const SCALES: std::ops::RangeInclusive<i32> = -16..=16;
 /// in so many steps to a factor e.
 const STEPS: f64 = 8.0;
 /// Bends that are tried.
-const BENDS: [f64; 5] = [0.5, 0.6, 0.75, 0.9, 1.0];
+const BENDS: [f64; 5] = [0.65, 0.8, 1.0, 1.2, 1.35];
 /// How far from the default scale the truth is expected to be, a standard deviation
 /// of its ln.
 const EXPECTED: f64 = 0.7;

@@ -99,7 +99,7 @@ pub struct Fit {
 struct Evidence {
     /// Per item (value, ln of prior × likelihood up to a constant).
     scores: Posteriors,
-    /// Per item the factor on its log-odds.
+    /// Per item the factor on its log-odds; 0 without claims, where the prior stands.
     trust: Vec<f64>,
     /// Per value what an item is without claims; empty for an open vocabulary.
     prior: Vec<f64>,
@@ -108,12 +108,13 @@ struct Evidence {
 /// Share of the prior in every answer: nothing is ever ruled out.
 const FLOOR: f64 = 0.02;
 
-/// How posteriors are tempered beyond what is done by itself.
+/// How posteriors are tempered beyond what is done by itself; 1 and 1 by default.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Temper {
-    /// Factor on the log-odds of every item, above 0; below 1 is less sure.
+    /// Factor on the log-odds of every item with claims, above 0; below 1 is less sure.
     pub scale: f64,
-    /// What they are raised to, above 0; below 1 it is the surest that lose most.
+    /// Factor on what they are raised to, above 0; below 1 it is the surest that lose
+    /// most.
     pub bend: f64,
 }
 
@@ -121,7 +122,7 @@ impl Default for Temper {
     fn default() -> Self {
         Self {
             scale: 1.0,
-            bend: temper::BEND,
+            bend: 1.0,
         }
     }
 }
@@ -144,17 +145,18 @@ impl Fit {
         let row = self.evidence.scores.row(item);
         let scores: Vec<f64> = row.iter().map(|(_, score)| *score).collect();
         let mut probabilities = vec![0.0; row.len()];
-        temper::bent(
-            &scores,
-            trust * temper.scale,
-            temper.bend,
-            &mut probabilities,
-        );
-        let (none, kinds) = if self.open {
-            (open::none(&scores), row.len() + 1)
+        let (none, kinds, bend) = if self.open {
+            // Who repeats whom is known there, as far as it can be: no bend.
+            (open::none(&scores), row.len() + 1, 1.0)
         } else {
-            (0.0, row.len())
+            (0.0, row.len(), temper::BEND)
         };
+        if *trust > 0.0 {
+            let factor = trust * temper.scale;
+            temper::bent(&scores, factor, bend * temper.bend, &mut probabilities);
+        } else {
+            temper::softmax(&scores, 1.0, &mut probabilities);
+        }
         let even = 1.0 / kinds as f64;
         let prior = &self.evidence.prior;
         let floored = row.iter().zip(probabilities).map(|((value, _), p)| {
@@ -183,19 +185,21 @@ pub fn fit(problem: &Problem) -> Fit {
     if problem.values < 2 {
         return trivial(problem);
     }
-    let counts: Vec<usize> = (0..problem.items).map(|item| layout.count(item)).collect();
     if is_open(problem) {
         let learned = open::learn(&layout);
-        let trust = |count: &usize| temper::trust(learned.alikeness, *count);
         let evidence = Evidence {
-            trust: counts.iter().map(trust).collect(),
+            trust: vec![1.0; problem.items],
             scores: learned.scores,
             prior: Vec::new(),
         };
         return Fit::new(true, learned.rounds, evidence);
     }
+    let counts: Vec<usize> = (0..problem.items).map(|item| layout.count(item)).collect();
     let learned = Learner::of(layout).learn();
-    let trust = |count: &usize| temper::trust(learned.alikeness, *count);
+    let trust = |count: &usize| match count {
+        0 => 0.0,
+        count => temper::trust(learned.alikeness, *count),
+    };
     let evidence = Evidence {
         trust: counts.iter().map(trust).collect(),
         scores: Posteriors::from_dense(problem.values, &learned.scores),

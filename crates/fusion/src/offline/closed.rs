@@ -89,9 +89,10 @@ impl Learner {
     /// items. `choose`: also how far the sources' tables are drawn to the pooled one.
     pub fn maximise(&mut self, choose: bool) {
         self.tables.learn(&self.layout, &self.posterior, choose);
-        // How often each state is so; once each before any item.
+        // How often each state is so among items with claims; once each before any.
         self.prior.fill(1.0);
-        for row in self.posterior.chunks_exact(self.layout.values) {
+        let rows = self.posterior.chunks_exact(self.layout.values).enumerate();
+        for (_, row) in rows.filter(|(item, _)| self.layout.count(*item) > 0) {
             for (sum, p) in self.prior.iter_mut().zip(row) {
                 *sum += p;
             }

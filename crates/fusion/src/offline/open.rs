@@ -24,8 +24,6 @@ pub(crate) struct Learned {
     pub(crate) scores: Posteriors,
     /// Rounds taken.
     pub(crate) rounds: u32,
-    /// How alike the sources are: see [`spread::alikeness`].
-    pub(crate) alikeness: f64,
 }
 
 /// The values claimed of each item, and which of them each claim says.
@@ -73,12 +71,11 @@ pub(crate) fn learn(layout: &Layout) -> Learned {
     let mut weights = vec![1.0; layout.columns.len()];
     let mut scores = vec![0.0; candidates.values.len()];
     let mut posterior = shares(layout, &candidates);
-    let mut alikeness = RIGHT.1;
     let mut rounds = 0;
     let mut copying = Copying::new(layout);
     while rounds < ROUNDS {
         let agreement = agreement(layout, &candidates, &posterior, &weights);
-        alikeness = spread::alikeness(&agreement);
+        let alikeness = spread::alikeness(&agreement);
         let right = accuracies(&agreement, alikeness);
         let moved = expect(
             layout,
@@ -106,7 +103,6 @@ pub(crate) fn learn(layout: &Layout) -> Learned {
     Learned {
         scores: Posteriors::from_rows(rows),
         rounds,
-        alikeness,
     }
 }
 
