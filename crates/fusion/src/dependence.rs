@@ -18,8 +18,9 @@ const MIN_BASE: f64 = 1e-3;
 const CROWD_DAYS: f64 = 2.0;
 /// How much a crowd of all sources discounts.
 const CROWD: f64 = 0.05;
-/// How much a crowd of unproven sources discounts among themselves.
-const CROWD_UNPROVEN: f64 = 0.3;
+/// What all unproven sources together may say at once, in claims of full weight: new
+/// identities cost nothing, so there is no number of them that may carry a place.
+const UNPROVEN_AT_ONCE: f64 = 3.0;
 /// A source may have copied what another said within so many days before.
 pub const COPY_DAYS: f64 = 2.0;
 /// Of what a copier says after another, the share that it has from there.
@@ -117,7 +118,8 @@ impl Ledger {
         let copying = self.copying(claim, copies);
         let mut crowding = 1.0 / (1.0 + CROWD * self.all.mass_at(claim.day));
         if claim.unproven {
-            crowding /= 1.0 + CROWD_UNPROVEN * self.unproven.mass_at(claim.day);
+            let left = 1.0 - self.unproven.mass_at(claim.day) / UNPROVEN_AT_ONCE;
+            crowding *= left.max(0.0);
         }
         let discount = Discount {
             repetition,

@@ -107,7 +107,7 @@ impl Clash {
         Rates {
             a: rates.a * (1.0 + 1000.0 * threat + 30.0 * fighting),
             b: rates.b * (1.0 + 100.0 * threat + 30.0 * fighting),
-            g: rates.g * (1.0 + 44.0 * threat + 30.0 * fighting),
+            g: rates.g * (1.0 + 44.0 * threat + 12.0 * fighting),
         }
     }
 
