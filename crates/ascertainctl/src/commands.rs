@@ -7,4 +7,5 @@ pub(crate) mod node;
 pub(crate) mod place;
 pub(crate) mod report;
 pub(crate) mod source;
+pub(crate) mod source_model;
 pub(crate) mod state;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use commands::{actor, backtest, node, place, report, source, state};
+use commands::{actor, backtest, node, place, report, source, source_model, state};
 use failure::Failure;
 use output::{Context, Format};
 
@@ -28,16 +28,16 @@ struct Cli {
 /// The flags of every command.
 #[derive(Debug, Clone, clap::Args)]
 struct Global {
-    /// Address of the process to ask [default: by command, http://127.0.0.1:7411 to write and for the registry, http://127.0.0.1:7413 to read]
+    /// Address of the process to ask [default: by command, http://127.0.0.1:7411 to write and for the registry, http://127.0.0.1:7412 to fit source models, http://127.0.0.1:7413 to read]
     #[arg(long, global = true, env = "ASCERTAIN_ENDPOINT", value_name = "URL")]
     endpoint: Option<String>,
     /// Form of the data on stdout
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     output: Format,
-    /// Seconds that a call may take, its retries included
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 10,
+    /// Seconds that a call may take, its retries included [default: 10; 1800 to fit a source model]
+    #[arg(long, global = true, value_name = "SECONDS",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
+    timeout: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +57,9 @@ enum Command {
     /// Sources of the registry
     #[command(subcommand)]
     Source(source::Command),
+    /// What was learned of sources: fit, adopt, show
+    #[command(subcommand)]
+    SourceModel(source_model::Command),
     /// What runs in a process
     #[command(subcommand)]
     Node(node::Command),
@@ -97,7 +100,7 @@ async fn run(
     let mut context = Context {
         endpoint,
         format: output,
-        deadline: Duration::from_secs(timeout),
+        deadline: timeout.map(Duration::from_secs),
         out,
         talk,
     };
@@ -107,6 +110,7 @@ async fn run(
         Command::Place(command) => place::run(command, &mut context).await,
         Command::Actor(command) => actor::run(command, &mut context).await,
         Command::Source(command) => source::run(command, &mut context).await,
+        Command::SourceModel(command) => source_model::run(command, &mut context).await,
         Command::Node(command) => node::run(command, &mut context).await,
         Command::Backtest(args) => backtest::run(&args, &mut context),
     }

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use ascertain_client::{Client, json};
+use ascertain_client::{Client, DEFAULT_DEADLINE, json};
 use comfy_table::{ContentArrangement, Table, presets};
 use prost::Message;
 use serde_json::Value;
@@ -30,8 +30,8 @@ pub(crate) struct Context<'a> {
     pub(crate) endpoint: Option<String>,
     /// The form of the data.
     pub(crate) format: Format,
-    /// How long a call may take.
-    pub(crate) deadline: Duration,
+    /// How long a call may take, where that was said.
+    pub(crate) deadline: Option<Duration>,
     /// For data.
     pub(crate) out: &'a mut (dyn Write + Send),
     /// For talk.
@@ -76,17 +76,23 @@ impl Rows {
 impl Context<'_> {
     /// A client of the process that writes: reports and the registry.
     pub(crate) fn writer(&self) -> Result<Client, Failure> {
-        self.client("http://127.0.0.1:7411")
+        self.client("http://127.0.0.1:7411", DEFAULT_DEADLINE)
     }
 
     /// A client of the process that answers.
     pub(crate) fn reader(&self) -> Result<Client, Failure> {
-        self.client("http://127.0.0.1:7413")
+        self.client("http://127.0.0.1:7413", DEFAULT_DEADLINE)
     }
 
-    fn client(&self, default: &str) -> Result<Client, Failure> {
+    /// A client of the process that fits source models, which takes longer.
+    pub(crate) fn calibrator(&self, deadline: Duration) -> Result<Client, Failure> {
+        self.client("http://127.0.0.1:7412", deadline)
+    }
+
+    fn client(&self, default: &str, deadline: Duration) -> Result<Client, Failure> {
         let endpoint = self.endpoint.as_deref().unwrap_or(default);
-        Ok(Client::connect(endpoint)?.with_deadline(self.deadline))
+        let deadline = self.deadline.unwrap_or(deadline);
+        Ok(Client::connect(endpoint)?.with_deadline(deadline))
     }
 
     /// Shows a message, known to the contract by `name`: as `text` or rows for
@@ -98,14 +104,11 @@ impl Context<'_> {
         rows: impl FnOnce() -> Rows,
         text: Option<String>,
     ) -> Result<(), Failure> {
-        let shown = match self.format {
-            Format::Table => text.unwrap_or_else(|| rows().to_text()),
-            Format::Csv => return self.csv(&rows()),
-            Format::Json => json::to_json_text(&whole(json::to_value(name, message)?))?,
-            Format::Yaml => json::to_yaml_text(&whole(json::to_value(name, message)?))?,
+        let value = match self.format {
+            Format::Json | Format::Yaml => whole(json::to_value(name, message)?),
+            Format::Table | Format::Csv => Value::Null,
         };
-        self.out.write_all(shown.as_bytes())?;
-        Ok(self.out.flush()?)
+        self.show_as(&value, rows, text)
     }
 
     /// Shows what the contract has no message for: rows for people and for CSV, else
@@ -115,8 +118,18 @@ impl Context<'_> {
         value: &Value,
         rows: impl FnOnce() -> Rows,
     ) -> Result<(), Failure> {
+        self.show_as(value, rows, None)
+    }
+
+    /// The same, with a `text` for people.
+    pub(crate) fn show_as(
+        &mut self,
+        value: &Value,
+        rows: impl FnOnce() -> Rows,
+        text: Option<String>,
+    ) -> Result<(), Failure> {
         let shown = match self.format {
-            Format::Table => rows().to_text(),
+            Format::Table => text.unwrap_or_else(|| rows().to_text()),
             Format::Csv => return self.csv(&rows()),
             Format::Json => json::to_json_text(value)?,
             Format::Yaml => json::to_yaml_text(value)?,

@@ -9,6 +9,7 @@ fn main() {
         sources: f("sources.csv"),
         places: f("places.csv"),
         out: std::env::args().nth(2).map(Into::into),
+        ..Default::default()
     };
     let r = ascertain_backtest::run(&files, &mut |_| {}).unwrap();
     println!("{}", r.to_json());

@@ -10,7 +10,7 @@ pub use table::{Answers, Days, HEADER, Row};
 use crate::read::{Claims, Noted, Timing, Truth};
 use crate::tally::{Means, Reliability, Tally};
 use crate::timed::{self, ALL, CHANGED_PLACES, NEAR_CHANGE, Sums, TimedRun};
-use crate::untimed::StaticRun;
+use crate::untimed::StaticRuns;
 
 /// What came of a backtest.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +79,10 @@ pub struct TimedMeans {
 }
 
 impl Report {
-    pub(crate) fn of_static(claims: &Claims, truth: Option<&Truth>, runs: &[StaticRun]) -> Self {
+    pub(crate) fn of_static(claims: &Claims, truth: Option<&Truth>, runs: StaticRuns) -> Self {
+        let StaticRuns {
+            runs, mut skipped, ..
+        } = runs;
         let methods = runs.iter().map(|run| Method {
             name: run.name,
             seconds: run.seconds,
@@ -90,16 +93,17 @@ impl Report {
             reliability: run.said.reliability(),
         });
         let same = "without times the same as majority";
+        skipped.extend([
+            ("latest claim wins", same),
+            ("latest per source, vote", same),
+        ]);
         Self {
             timing: Timing::Static,
             methods: methods.collect(),
             counts: counts(claims, truth),
             some_source_is_right: None,
             differences: Vec::new(),
-            skipped: vec![
-                ("latest claim wins", same),
-                ("latest per source, vote", same),
-            ],
+            skipped,
             noted: Noted::default(),
             seconds: 0.0,
         }

@@ -69,6 +69,11 @@ pub fn run(files: &Files, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Repo
         .as_deref()
         .map(|file| create(file, files))
         .transpose()?;
+    let picture = files
+        .plot
+        .as_deref()
+        .map(|file| create(file, files))
+        .transpose()?;
     let write_error = |cause| Error::write(files.out.as_deref().unwrap_or(Path::new("")), cause);
     let writer = out.as_mut().map(|out| out as &mut dyn Write);
 
@@ -79,7 +84,10 @@ pub fn run(files: &Files, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Repo
             }
             let mut method = |name: &str| progress(Progress::Method(name));
             let runs = untimed::run(&claims, truth.as_ref(), writer, &mut method, write_error)?;
-            Report::of_static(&claims, truth.as_ref(), &runs)
+            if runs.open {
+                noted.count("static claims whose values are taken as each place's own; what is missing to 1 is on values that nobody claimed");
+            }
+            Report::of_static(&claims, truth.as_ref(), runs)
         }
         Timing::Timed => {
             let world = World::of(
@@ -108,13 +116,17 @@ pub fn run(files: &Files, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Repo
     if let Some(out) = &mut out {
         out.flush().map_err(write_error)?;
     }
-    if let Some(file) = &files.plot {
+    if let (Some(file), Some(mut picture)) = (&files.plot, picture) {
+        // Without scores it stays empty.
         match plot::svg(&report) {
-            Some(picture) => {
-                std::fs::write(file, picture).map_err(|cause| Error::write(file, cause))?;
+            Some(svg) => picture.write_all(svg.as_bytes()),
+            None => {
+                noted.count("pictures left empty, as there is nothing to score");
+                Ok(())
             }
-            None => noted.count("pictures not drawn, as there is nothing to score"),
         }
+        .and_then(|()| picture.flush())
+        .map_err(|cause| Error::write(file, cause))?;
     }
     report.noted = noted;
     report.seconds = start.elapsed().as_secs_f64();
@@ -127,10 +139,16 @@ fn hold_against(truth: &Truth, claims: &Claims, noted: &mut Noted) {
         .places
         .keys()
         .filter(|p| claims.places.binary_search(p).is_err());
+    let silent = silent.count();
     noted.add(
         "places with a truth and no claim, not scored",
-        silent.count() as u64,
+        silent as u64,
     );
+    if silent == truth.places.len() {
+        noted.count(
+            "truths none of whose places has a claim: the files seem to name places differently",
+        );
+    }
     let unclaimed = truth
         .values
         .iter()
@@ -141,7 +159,7 @@ fn hold_against(truth: &Truth, claims: &Claims, noted: &mut Noted) {
     );
 }
 
-/// The file for the probabilities, which must be none of those read.
+/// A file for a result, which must be none of those read.
 fn create(out: &Path, files: &Files) -> Result<BufWriter<File>, Error> {
     let inputs = [
         Some(&files.claims),
@@ -156,7 +174,7 @@ fn create(out: &Path, files: &Files) -> Result<BufWriter<File>, Error> {
     if let Some(input) = inputs.into_iter().flatten().find(|input| same(input)) {
         return Err(Mistakes::whole(
             input,
-            "is read, and would be written over; give --out another name",
+            "is read, and would be written over; give the result another name",
         ));
     }
     let file = File::create(out).map_err(|cause| Error::write(out, cause))?;

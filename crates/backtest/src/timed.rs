@@ -15,6 +15,7 @@ use crate::baselines;
 use crate::error::Error;
 use crate::parallel;
 use crate::read::{Change, Claims, Interval, Truth};
+use crate::untimed::{is_dawid_skene, is_too_large};
 use crate::world::World;
 use score::{Day, Kinds};
 use stretches::{HALF_LIVES, Stretch, stretches};
@@ -268,18 +269,17 @@ impl<'a> Setting<'a> {
                 items += 1;
             });
         }
-        let (_, fit) = baselines::STATIC
+        let (name, fit) = baselines::STATIC
             .iter()
             .find(|(name, _)| is_dawid_skene(name))?;
-        (votes.len() <= MOST_VOTES).then(|| {
-            let problem = Problem {
-                items: items as usize,
-                sources: self.claims.sources.len(),
-                values: self.kinds.in_use.len(),
-                claims: votes,
-            };
-            (fit(&problem), firsts)
-        })
+        let fits = votes.len() <= MOST_VOTES;
+        let problem = Problem {
+            items: items as usize,
+            sources: self.claims.sources.len(),
+            values: self.kinds.in_use.len(),
+            claims: votes,
+        };
+        (fits && !is_too_large(name, &problem)).then(|| (fit(&problem), firsts))
     }
 
     fn place(&self, place: usize) -> PlaceRun {
@@ -387,10 +387,6 @@ impl<'a> Setting<'a> {
         }
         run.sums = Some(sums);
     }
-}
-
-fn is_dawid_skene(name: &str) -> bool {
-    name.to_lowercase().replace(['_', '–', ' '], "-") == "dawid-skene"
 }
 
 /// An index that fits, as the names it counts do.

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use ascertain_fusion::offline::{self, Posteriors, Problem};
 
-use crate::baselines;
 use crate::error::Error;
 use crate::read::{Claims, Truth};
 use crate::tally::{Tally, floored};
+use crate::{baselines, metrics};
 
 /// What came of a method.
 pub(crate) struct StaticRun {
@@ -22,6 +22,36 @@ pub(crate) struct StaticRun {
     pub(crate) seconds: f64,
 }
 
+/// Ours, each place's confidence calibrated by the truths of other places.
+const CALIBRATED: &str = "ascertain-calibrated";
+
+/// What came of a static set.
+pub(crate) struct StaticRuns {
+    /// The methods; the first is ours.
+    pub(crate) runs: Vec<StaticRun>,
+    /// Baselines that were not run, with why.
+    pub(crate) skipped: Vec<(&'static str, &'static str)>,
+    /// Whether each place was taken to have values of its own.
+    pub(crate) open: bool,
+}
+
+/// The most numbers that a baseline may keep at once: under a gigabyte.
+const MOST_NUMBERS: usize = 100_000_000;
+
+/// Whether a baseline for a closed vocabulary would keep more: each has a number for
+/// each value of each place, and Dawid–Skene for each two values of each source.
+pub(crate) fn is_too_large(name: &str, problem: &Problem) -> bool {
+    let places = problem.items.saturating_mul(problem.values);
+    let tables = problem.values.saturating_mul(problem.values);
+    let tables = problem.sources.saturating_mul(tables);
+    places > MOST_NUMBERS || (is_dawid_skene(name) && tables > MOST_NUMBERS)
+}
+
+/// Whether a baseline has a table for each source.
+pub(crate) fn is_dawid_skene(name: &str) -> bool {
+    name == "dawid-skene"
+}
+
 /// Runs a static set; the first method is ours.
 pub(crate) fn run(
     claims: &Claims,
@@ -29,7 +59,7 @@ pub(crate) fn run(
     out: Option<&mut (dyn Write + '_)>,
     progress: &mut dyn FnMut(&str),
     write_error: impl Fn(std::io::Error) -> Error,
-) -> Result<Vec<StaticRun>, Error> {
+) -> Result<StaticRuns, Error> {
     let problem = Problem {
         items: claims.places.len(),
         sources: claims.sources.len(),
@@ -47,24 +77,40 @@ pub(crate) fn run(
     let known = known(claims, truth);
     progress("ascertain");
     let start = Instant::now();
-    let posteriors = offline::fit(&problem).posteriors;
+    let fit = offline::fit(&problem);
     let seconds = start.elapsed().as_secs_f64();
+    let (posteriors, open) = (&fit.posteriors, fit.open);
     if let Some(out) = out {
-        rows(claims, &posteriors, out).map_err(|error| write_error(error.into()))?;
+        rows(claims, posteriors, out).map_err(|error| write_error(error.into()))?;
     }
     let mut runs = vec![StaticRun::of(
         "ascertain",
-        &posteriors,
+        posteriors,
         &known,
         false,
         &problem,
         seconds,
     )];
+    let mut skipped = Vec::new();
     if truth.is_none() {
-        // Nothing could be said of them.
-        return Ok(runs);
+        // Nothing could be said of the others.
+        return Ok(StaticRuns {
+            runs,
+            skipped,
+            open,
+        });
     }
-    for (name, baseline) in baselines::STATIC {
+    let start = Instant::now();
+    let with_gold = metrics::with_gold(&fit, &known);
+    let seconds = seconds + start.elapsed().as_secs_f64();
+    runs.push(StaticRun::of(
+        CALIBRATED, &with_gold, &known, false, &problem, seconds,
+    ));
+    for (name, baseline) in baselines::of(&problem) {
+        if !open && is_too_large(name, &problem) {
+            skipped.push((*name, "it would take gigabytes of memory"));
+            continue;
+        }
         progress(name);
         let start = Instant::now();
         let posteriors = baseline(&problem);
@@ -78,7 +124,11 @@ pub(crate) fn run(
             seconds,
         ));
     }
-    Ok(runs)
+    Ok(StaticRuns {
+        runs,
+        skipped,
+        open,
+    })
 }
 
 /// The places whose truth is known, with the value that is so; `None`: one that

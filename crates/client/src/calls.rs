@@ -18,7 +18,7 @@ pub(crate) fn ingest(channel: Channel) -> IngestServiceClient<Channel> {
     IngestServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 
-fn registry(channel: Channel) -> RegistryServiceClient<Channel> {
+pub(crate) fn registry(channel: Channel) -> RegistryServiceClient<Channel> {
     RegistryServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 
@@ -349,6 +349,6 @@ impl Client {
 }
 
 /// Large pages, unless the caller asks for a size.
-fn page_size(asked: i32) -> i32 {
+pub(crate) fn page_size(asked: i32) -> i32 {
     if asked == 0 { PAGE } else { asked }
 }

@@ -5,6 +5,7 @@
 mod calls;
 mod error;
 pub mod json;
+mod models;
 pub mod render;
 mod retry;
 mod submit;

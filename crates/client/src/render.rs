@@ -3,12 +3,14 @@
 //! ever shown as 0 or 1.
 
 mod explanation;
+mod model;
 mod report;
 mod state;
 mod summary;
 mod words;
 
 pub use explanation::explanation;
+pub use model::{learned, source_model};
 pub use report::{claim, originator, report};
 pub use state::state;
 pub use summary::summary;

@@ -17,6 +17,7 @@ use ascertain_fusion::dynamics::Clash;
 use ascertain_fusion::filter::{FilterState, GroupId, Step};
 use ascertain_fusion::outcomes::Outcomes;
 use ascertain_fusion::standing::StandingClaim;
+use ascertain_fusion::tables::Role;
 
 use crate::bearing::bearing;
 use crate::chain::{Chain, Mark, Running};
@@ -105,12 +106,26 @@ impl Folded {
         } = family;
         let mut folded = Self::empty(place, audience, (registry, model));
         folded.parts = Parts::of(place, audience, (registry, model));
-        folded.temper = temper(model);
         for report in one_of_each(family.reports, family.audience) {
             if left_out.is_none_or(|key| key != group_key(report)) {
                 // In the order in which they were known: nothing asks for a refold.
                 folded.take_modelled(family.place, family.registry, model, report);
             }
+        }
+        folded
+    }
+
+    /// The same of what is said of the place itself and the city that it lies in: of
+    /// the places within nothing is taken.
+    pub(crate) fn of_itself(
+        family: Family<'_>,
+        reports: &[Arc<Report>],
+        model: Option<&SourceModel>,
+    ) -> Self {
+        let known = (family.registry, model);
+        let mut folded = Self::empty(family.place, family.audience, known);
+        for report in one_of_each(reports, family.audience) {
+            folded.take_modelled(family.place, family.registry, model, report);
         }
         folded
     }
@@ -132,7 +147,7 @@ impl Folded {
             alone: false,
             ledger: Ledger::default(),
             copies: Copies::new(),
-            temper: 1.0,
+            temper: temper(model),
             tracked: BTreeMap::new(),
             known: BTreeMap::new(),
             last: None,
@@ -160,7 +175,8 @@ impl Folded {
         self.take_modelled(place, registry, model.map(Arc::as_ref), report)
     }
 
-    fn take_modelled(
+    /// The same as if a source model were in force, and no other.
+    pub(crate) fn take_modelled(
         &mut self,
         place: &Place,
         registry: View<'_>,
@@ -417,6 +433,16 @@ impl Folded {
     pub(crate) fn bare(&mut self, up_to: Slot) -> Option<FilterState> {
         let state = self.chain.at(up_to).filter;
         state.stepped.is_some().then(|| bare(state))
+    }
+
+    /// How the originator of a report stands to the sides.
+    pub(crate) fn role_of(&self, report: &Report, registry: View<'_>) -> Role {
+        let reader = Reader {
+            registry,
+            model: None,
+            sides: &self.sides,
+        };
+        reader.source(report).table.role
     }
 
     pub(crate) fn later(&self, than: Slot) -> Vec<Step> {

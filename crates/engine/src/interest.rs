@@ -37,7 +37,7 @@ const fn grade_of_kind(kind: SourceKind) -> Grade {
 
 /// How long after a change a tracker shows it, on average, in days: lists that many
 /// hands keep are quicker than maps that few draw.
-const fn lag_days(kind: SourceKind) -> f64 {
+pub(crate) const fn lag_days(kind: SourceKind) -> f64 {
     match kind {
         SourceKind::Aggregator => 2.0,
         SourceKind::StateMedia
@@ -104,15 +104,40 @@ fn registered(
     learned: Option<&LearnedSource>,
     alignment: Option<(&Alignment, usize)>,
 ) -> Standing {
-    let (role, prior) = match alignment {
-        Some((Alignment::OrganOf(_), side)) => (Role::OrganOf(side), Cells::ORGAN),
-        Some((Alignment::Sympathetic(_), side)) => (Role::Sympathetic(side), Cells::SYMPATHETIC),
-        Some((Alignment::Opposed(_), side)) => (Role::Opposed(side), Cells::SYMPATHETIC),
-        Some((Alignment::Independent | Alignment::Unknown, _)) | None => (
-            Role::Independent,
-            Cells::independent(accuracy(source.grade)),
-        ),
+    let role = match alignment {
+        Some((Alignment::OrganOf(_), side)) => Role::OrganOf(side),
+        Some((Alignment::Sympathetic(_), side)) => Role::Sympathetic(side),
+        Some((Alignment::Opposed(_), side)) => Role::Opposed(side),
+        Some((Alignment::Independent | Alignment::Unknown, _)) | None => Role::Independent,
     };
+    Standing {
+        table: table_of(source, role, learned),
+        unproven: !source.grade.is_anchor() && !source.identity_verified,
+        lag_days: lag_of(source, learned),
+    }
+}
+
+/// What a registered source says in a role: as was learned, else as the prior has it.
+pub(crate) fn table_of(source: &Source, role: Role, learned: Option<&LearnedSource>) -> Table {
+    let prior = prior_cells(source, role);
+    let learned = learned.and_then(|l| l.table.as_ref());
+    Table {
+        role,
+        cells: learned.map_or(prior, |table| cells(table, prior)),
+    }
+}
+
+/// The rows of a registered source before anything is learned of it.
+pub(crate) fn prior_cells(source: &Source, role: Role) -> Cells {
+    match role {
+        Role::OrganOf(_) => Cells::ORGAN,
+        Role::Sympathetic(_) | Role::Opposed(_) => Cells::SYMPATHETIC,
+        Role::Independent => Cells::independent(accuracy(source.grade)),
+    }
+}
+
+/// The mean lag in days of a source whose silence means *still so*; `None` for others.
+pub(crate) fn lag_of(source: &Source, learned: Option<&LearnedSource>) -> Option<f64> {
     let reporting = match source.reporting {
         Reporting::Undeclared => learned.and_then(|l| l.reporting),
         declared => Some(declared),
@@ -121,17 +146,9 @@ fn registered(
         Some(hours) => f64::from(hours) / 24.0,
         None => lag_days(source.kind),
     };
-    let learned = learned.and_then(|l| l.table.as_ref());
-    Standing {
-        table: Table {
-            role,
-            cells: learned.map_or(prior, |table| cells(table, prior)),
-        },
-        unproven: !source.grade.is_anchor() && !source.identity_verified,
-        lag_days: match reporting {
-            Some(Reporting::ChangesOnly | Reporting::Snapshot) => Some(lag),
-            Some(Reporting::Episodic | Reporting::Undeclared) | None => None,
-        },
+    match reporting {
+        Some(Reporting::ChangesOnly | Reporting::Snapshot) => Some(lag),
+        Some(Reporting::Episodic | Reporting::Undeclared) | None => None,
     }
 }
 

@@ -101,7 +101,7 @@ impl Changes {
                             .entry(area.clone())
                             .or_default()
                             .entry(day)
-                            .or_default() += 1
+                            .or_default() += 1;
                     }
                     None if changes.spoken_of.is_empty() => {
                         changes

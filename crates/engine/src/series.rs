@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ascertain_domain::model::SourceModel;
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::filter::{FilterState, multiply};
@@ -27,6 +28,16 @@ pub struct Moment {
 /// in one pass forward and one back.
 #[must_use]
 pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
+    let model = family.registry.source_model(family.audience);
+    modelled_series(family, times, model.map(Arc::as_ref))
+}
+
+/// The same as if a source model were in force, and no other.
+pub(crate) fn modelled_series(
+    family: Family<'_>,
+    times: &[Timestamp],
+    model: Option<&SourceModel>,
+) -> Vec<Moment> {
     let Family {
         place,
         registry,
@@ -34,10 +45,7 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
         reports,
     } = family;
     let known = one_of_each(reports, audience);
-    let mut fold = Folded::of(Family {
-        reports: &[],
-        ..family
-    });
+    let mut fold = Folded::of_itself(family, &[], model);
     let mut filtered = Vec::with_capacity(times.len());
     let mut next = known.iter().peekable();
     // Where the last moment stood, as long as nothing is added.
@@ -45,7 +53,7 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
     for time in times {
         while let Some(report) = next.next_if(|r: &&&Arc<Report>| r.first_known_at <= *time) {
             // In the order in which they were known: nothing asks for a refold.
-            let taken = fold.take(place, registry, report);
+            let taken = fold.take_modelled(place, registry, model, report);
             debug_assert_ne!(taken, Taken::Refold);
             stood = None;
         }
@@ -67,7 +75,7 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
         filtered.push(state.alpha);
     }
     for report in next {
-        fold.take(place, registry, report);
+        fold.take_modelled(place, registry, model, report);
     }
     let smoothed = smoothed(&mut fold, times);
     let pairs = filtered.into_iter().zip(smoothed);

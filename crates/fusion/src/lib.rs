@@ -7,7 +7,8 @@
 //! outcome is so ([`tables`]); one that reports only changes goes on saying it by its
 //! silence ([`standing`]). Repeats and crowds weigh less ([`dependence`]). A
 //! [`filter`] folds the claims, slot by slot, and carries beside the answer what
-//! the answer would be without each group.
+//! the answer would be without each group. From what is believed with hindsight the
+//! tables are learned ([`learn`]).
 //!
 //! Sums run in the order given; exponentials and logarithms are libm's, so that
 //! every machine computes the same bits. No IO, no async, no clock, no randomness.
@@ -16,6 +17,7 @@ pub mod dependence;
 pub mod dispute;
 pub mod dynamics;
 pub mod filter;
+pub mod learn;
 pub mod offline;
 pub mod outcomes;
 pub mod pace;

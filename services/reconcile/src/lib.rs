@@ -12,9 +12,11 @@
 //! sources flood is told by [`flood`]; source models are fitted in [`fit`].
 
 mod error;
+mod fit;
 mod flood;
 mod fold;
 mod folds;
+mod grpc;
 mod partition;
 mod progress;
 mod published;

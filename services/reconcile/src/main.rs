@@ -41,6 +41,7 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     let reconcile =
         Reconcile::start(config, tasks, shutdown, health, report_log, state_log).await?;
     let mut routes = RoutesBuilder::default();
+    reconcile.add_to(&mut routes);
     let drain = shutdown.clone();
     let logs =
         LogServer::new([reconcile.served_log()]).until(async move { drain.draining().await });

@@ -10,17 +10,24 @@ use ascertain_log::{LogReader, LogWriter, PartitionId};
 use ascertain_log_file::{FileLog, FileLogOptions};
 use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::outward;
+use ascertain_proto::v1::calibration_service_server::{self, CalibrationServiceServer};
 use ascertain_proto::v1::{Counter, PartitionStatus, RoleDigest, RoleStatus};
-use ascertain_replica::{ModelNames, RegistryReplica, follow_registry};
+use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks, status};
 use ascertain_store::{Store, StoreOptions};
+use tokio::sync::Semaphore;
 use tonic::Status;
+use tonic::service::RoutesBuilder;
 
+use crate::grpc::CalibrationHandler;
 use crate::partition::Partition;
 use crate::progress::Progress;
 
 /// The gRPC services whose health is that of this role.
-pub const SERVICES: &[&str] = &["ascertain.reconcile"];
+pub const SERVICES: &[&str] = &[
+    "ascertain.reconcile",
+    calibration_service_server::SERVICE_NAME,
+];
 
 /// sled's page cache; the process takes two to eight times that.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -36,6 +43,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 pub struct Reconcile {
     state_log: Arc<dyn LogWriter>,
     role: Arc<ReconcileRole>,
+    calibration: CalibrationHandler,
 }
 
 /// Opens the state log of a node, or makes it. The state log is history, not
@@ -82,6 +90,7 @@ impl Reconcile {
              they belong to different deployments"
         );
         let progress = Progress::new(partitions);
+        let evidence = ReportReplica::new(&store);
         let models = ModelNames::default();
         let (registry, following) = follow_registry(Arc::clone(&report_log));
         let stopping = shutdown.clone();
@@ -116,6 +125,14 @@ impl Reconcile {
             be_ready(Arc::clone(&progress), health, shutdown.clone()),
         );
         tasks.worker("reconcile store", keep_durable(store, shutdown.clone()));
+        let calibration = CalibrationHandler {
+            report_log: Arc::clone(&report_log),
+            reports: evidence,
+            progress: Arc::clone(&progress),
+            read_wait: config.limits.read_wait,
+            shutdown: shutdown.clone(),
+            fitting: Arc::new(Semaphore::new(1)),
+        };
         let role = ReconcileRole {
             report_log: Arc::clone(&report_log),
             state_log: Arc::clone(&state_log),
@@ -125,7 +142,14 @@ impl Reconcile {
         Ok(Self {
             state_log,
             role: Arc::new(role),
+            calibration,
         })
+    }
+
+    /// Adds the gRPC service.
+    pub fn add_to(&self, routes: &mut RoutesBuilder) {
+        let service = CalibrationServiceServer::new(self.calibration.clone());
+        routes.add_service(service);
     }
 
     /// The log to serve to followers.

@@ -76,6 +76,7 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
 
     let mut routes = RoutesBuilder::default();
     ingest.add_to(&mut routes);
+    reconcile.add_to(&mut routes);
     query.add_to(&mut routes);
     routes.add_service(logs.into_service());
     let roles = vec![ingest.role(), reconcile.role(), query.role()];

@@ -2,8 +2,8 @@
 
 use ascertain_client::render;
 use ascertain_proto::v1::{
-    GetNodeDigestRequest, GetNodeStatusRequest, GetNodeStatusResponse, PartitionStatus, RoleDigest,
-    RoleStatus,
+    Floods, GetNodeDigestRequest, GetNodeStatusRequest, GetNodeStatusResponse, PartitionStatus,
+    RoleDigest, RoleStatus,
 };
 use prost_types::Timestamp;
 
@@ -79,8 +79,27 @@ fn status_text(status: &GetNodeStatusResponse, rows: &Rows) -> String {
         for counter in &role.counters {
             text += &format!("{}.{} {}\n", role.role, counter.name, counter.value);
         }
+        if let Some(floods) = &role.floods {
+            text += &floods_text(&role.role, floods);
+        }
     }
     text
+}
+
+/// How many places unproven sources flood, and where it is worst.
+fn floods_text(role: &str, floods: &Floods) -> String {
+    let mut text = format!("{role}.places_in_flood {}", floods.places);
+    if floods.places > 0 {
+        let Floods {
+            worst_place_id,
+            worst_claims,
+            worst_known_at,
+            ..
+        } = floods;
+        let known = render::time(worst_known_at.as_ref());
+        text += &format!(", worst {worst_place_id}: {worst_claims:.1} claims, known {known}");
+    }
+    text + "\n"
 }
 
 /// One row for each partition; a role without partitions has one all the same.

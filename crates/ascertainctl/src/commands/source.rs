@@ -1,6 +1,7 @@
 //! Sources of the registry.
 
-use ascertain_client::render::word;
+use ascertain_client::json;
+use ascertain_client::render::{self, word};
 use ascertain_proto::v1::{
     GetSourceRequest, ListSourcesRequest, ListSourcesResponse, ReliabilityGrade,
     SearchSourcesRequest, Source,
@@ -53,13 +54,21 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
         Command::Get { id } => {
             let request = GetSourceRequest { source_id: id };
             let response = context.writer()?.get_source(request).await?;
-            let source = response.source.ok_or(Failure::Empty)?;
-            context.show(
-                "Source",
-                &source,
-                || Rows::new(HEADER, [row(&source)]),
-                None,
-            )
+            let source = response.source.as_ref().ok_or(Failure::Empty)?;
+            // The source as it was applied, and beside it what was learned of it.
+            let mut value = json::to_value("Source", source)?;
+            if let Some(fields) = value.as_object_mut() {
+                let learned = response.learned.as_ref();
+                let learned = learned.map(|l| json::to_value("LearnedSource", l));
+                let learned = learned.transpose()?.unwrap_or_default();
+                fields.insert("learned".to_owned(), learned);
+                let model = response.source_model.clone();
+                fields.insert("sourceModel".to_owned(), model.into());
+            }
+            let rows = || Rows::new(HEADER, [row(source)]);
+            let learned = render::learned(response.learned.as_ref(), &response.source_model);
+            let text = format!("{}\n{learned}", rows().to_text());
+            context.show_as(&value, rows, Some(text))
         }
         Command::Search(search) => {
             let request = SearchSourcesRequest {

@@ -19,6 +19,10 @@ pub(super) fn time(text: &str, day: DayMeans) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
+    // Written for "never", and beyond what the calendar's library holds.
+    if day == DayMeans::Start && text.starts_with("9999-12-31") {
+        return Ok(Timestamp::MAX);
+    }
     let bytes = text.as_bytes();
     let is_day = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
     let start = is_day.then(|| format!("{text}T00:00:00Z").parse::<Timestamp>());

@@ -82,8 +82,14 @@ fn claim(claim: &ClaimExplanation) -> Branch {
     )));
     if let Some(weight) = &claim.weight {
         below.push(leaf(format!(
-            "weight {:.2} = repetition {:.2} × crowding {:.2} × hierarchy {:.2} × modality {:.2}",
-            weight.total, weight.repetition, weight.crowding, weight.hierarchy, weight.modality
+            "weight {:.2} = repetition {:.2} × crowding {:.2} × copying {:.2} × hierarchy {:.2} \
+             × modality {:.2}",
+            weight.total,
+            weight.repetition,
+            weight.crowding,
+            weight.copying,
+            weight.hierarchy,
+            weight.modality
         )));
     }
     if !claim.flags.is_empty() {

@@ -214,6 +214,7 @@ fn an_explanation_leads_from_the_answer_down_to_relays() {
                     total: 0.5,
                     repetition: 0.5,
                     crowding: 1.0,
+                    copying: 1.0,
                     hierarchy: 1.0,
                     modality: 1.0,
                 }),
@@ -234,7 +235,7 @@ why: 1 independence group
       ├─ report /, claim 0
       ├─ passed on by sana, then afp
       ├─ of hama-city, entered at 2024-12-05T11:00:00Z, interest not known
-      └─ weight 0.50 = repetition 0.50 × crowding 1.00 × hierarchy 1.00 × modality 1.00
+      └─ weight 0.50 = repetition 0.50 × crowding 1.00 × copying 1.00 × hierarchy 1.00 × modality 1.00
 ";
     assert!(told.contains(tree), "{told}");
 }
