@@ -2,6 +2,8 @@
 
 mod closed;
 mod open;
+#[cfg(test)]
+mod tests;
 
 pub use closed::{dawid_skene, mace, majority, one_coin, wawa};
 

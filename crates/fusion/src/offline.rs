@@ -151,17 +151,15 @@ impl Fit {
         } else {
             (0.0, row.len(), temper::BEND)
         };
-        if *trust > 0.0 {
-            let factor = trust * temper.scale;
-            temper::bent(&scores, factor, bend * temper.bend, &mut probabilities);
-        } else {
-            temper::softmax(&scores, 1.0, &mut probabilities);
-        }
+        let factor = trust * temper.scale;
+        temper::bent(&scores, factor, bend * temper.bend, &mut probabilities);
+        // Without claims nothing is but the prior.
+        let floor = if *trust > 0.0 { FLOOR } else { 1.0 };
         let even = 1.0 / kinds as f64;
         let prior = &self.evidence.prior;
         let floored = row.iter().zip(probabilities).map(|((value, _), p)| {
             let base = prior.get(*value as usize).copied().unwrap_or(even);
-            (*value, (1.0 - FLOOR) * (1.0 - none) * p + FLOOR * base)
+            (*value, (1.0 - floor) * (1.0 - none) * p + floor * base)
         });
         floored.collect()
     }

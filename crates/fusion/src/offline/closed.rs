@@ -72,6 +72,8 @@ impl Learner {
             }
         }
         let alikeness = spread::alikeness(&self.agreement());
+        // What doubt makes of the prior serves to rank values, and flattens it.
+        let prior = self.prior.clone();
         for _ in 0..DOUBTING {
             self.doubt(alikeness);
             self.maximise(false);
@@ -79,7 +81,7 @@ impl Learner {
         }
         Learned {
             scores: self.scores,
-            prior: self.prior,
+            prior,
             alikeness,
             rounds: rounds + DOUBTING,
         }

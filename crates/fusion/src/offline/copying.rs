@@ -56,7 +56,7 @@ impl Copying {
         self.shared.fill(0);
         let differ = libm::log(1.0 - COPIED);
         for item in 0..layout.items {
-            let claims = layout.item_starts[item]..layout.item_starts[item + 1];
+            let claims = layout.claims(item);
             for one in claims.clone() {
                 let source = self.source(layout, one);
                 let (if_right, if_wrong) = likelihoods(candidates, item, right[source]);
@@ -92,7 +92,7 @@ impl Copying {
     /// it from each other.
     pub(super) fn weigh(&self, layout: &Layout, candidates: &Candidates, weights: &mut [f64]) {
         for item in 0..layout.items {
-            let claims = layout.item_starts[item]..layout.item_starts[item + 1];
+            let claims = layout.claims(item);
             for one in claims.clone() {
                 let row = self.source(layout, one) * self.sources;
                 let same = |other: &usize| {
@@ -105,6 +105,28 @@ impl Copying {
                 weights[one] = 1.0 / (1.0 + COPIED * copied);
             }
         }
+    }
+
+    /// The chance that a claim is copied from the likeliest one on its item, and
+    /// whether that says the same: 1 or 0.
+    pub(super) fn foretells(
+        &self,
+        layout: &Layout,
+        candidates: &Candidates,
+        item: usize,
+        claim: usize,
+    ) -> (f64, f64) {
+        let row = self.source(layout, claim) * self.sources;
+        let others = layout.claims(item).filter(|other| *other != claim);
+        let mut best = (0.0, 0.0);
+        for other in others {
+            let chance = COPIED * self.chance[row + self.source(layout, other)];
+            let same = candidates.of_claim[other] == candidates.of_claim[claim];
+            if chance > best.0 {
+                best = (chance, f64::from(u8::from(same)));
+            }
+        }
+        best
     }
 
     fn source(&self, layout: &Layout, claim: usize) -> usize {

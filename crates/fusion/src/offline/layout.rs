@@ -74,7 +74,12 @@ impl Layout {
 
     /// The columns of the claims on an item.
     pub(crate) fn on_item(&self, item: usize) -> &[u32] {
-        &self.columns[self.item_starts[item]..self.item_starts[item + 1]]
+        &self.columns[self.claims(item)]
+    }
+
+    /// The numbers of the claims on an item.
+    pub(crate) fn claims(&self, item: usize) -> std::ops::Range<usize> {
+        self.item_starts[item]..self.item_starts[item + 1]
     }
 
     /// Number of claims on an item.

@@ -9,9 +9,10 @@ use super::{Posteriors, spread, temper};
 const ROUNDS: u32 = 100;
 /// A round that moves no probability by more than this is the last.
 const STILL: f64 = 1e-6;
-/// Rounds after which copying is looked for once each; before, nobody knows what is
-/// wrong, after, it stays.
+/// Rounds after which copying is looked for once each; then what was found stays.
 const LOOKING: std::ops::Range<u32> = 3..20;
+/// The same for those who look before they believe.
+const LOOKING_FIRST: std::ops::Range<u32> = 0..20;
 /// Values that were wrong but that nobody claimed: what is wrong is spread over the
 /// others claimed and these.
 const UNCLAIMED: f64 = 3.0;
@@ -65,44 +66,156 @@ impl Candidates {
     }
 }
 
-/// Posterior-mean EM over how often each source is right.
-pub(crate) fn learn(layout: &Layout) -> Learned {
+/// Learns twice: believing first and looking for copying then, and the other way
+/// round. Many who repeat each other are right because they are many, and being right
+/// need not have copied; but many who are right agree, and look as if they had copied.
+/// What foretells each claim better from the others stands.
+pub(super) fn learn(layout: &Layout) -> Learned {
     let candidates = Candidates::new(layout);
-    let mut weights = vec![1.0; layout.columns.len()];
-    let mut scores = vec![0.0; candidates.values.len()];
-    let mut posterior = shares(layout, &candidates);
-    let mut rounds = 0;
-    let mut copying = Copying::new(layout);
-    while rounds < ROUNDS {
-        let agreement = agreement(layout, &candidates, &posterior, &weights);
-        let alikeness = spread::alikeness(&agreement);
-        let right = accuracies(&agreement, alikeness);
-        let moved = expect(
-            layout,
-            &candidates,
-            &right,
-            &weights,
-            &mut scores,
-            &mut posterior,
-        );
-        rounds += 1;
-        if LOOKING.contains(&rounds) {
-            if let Some(copying) = &mut copying {
-                copying.look(layout, &candidates, &posterior, &right);
-                copying.weigh(layout, &candidates, &mut weights);
-            }
-        } else if rounds >= LOOKING.end && moved < STILL {
-            break;
+    let learner = Learner::new(layout, &candidates).learn(LOOKING);
+    let learner = if learner.copying.is_some() {
+        let other = Learner::new(layout, &candidates).learn(LOOKING_FIRST);
+        if other.foretelling() > learner.foretelling() {
+            other
+        } else {
+            learner
         }
-    }
+    } else {
+        learner
+    };
     let rows = candidates.starts.windows(2).map(|range| {
         let range = range[0]..range[1];
         let row = candidates.values[range.clone()].iter().copied();
-        row.zip(scores[range].iter().copied()).collect()
+        row.zip(learner.scores[range].iter().copied()).collect()
     });
     Learned {
         scores: Posteriors::from_rows(rows),
-        rounds,
+        rounds: learner.rounds,
+    }
+}
+
+/// What is being learned.
+struct Learner<'a> {
+    layout: &'a Layout,
+    candidates: &'a Candidates,
+    /// Per claim: how much of it is its source's own.
+    weights: Vec<f64>,
+    /// Per candidate.
+    scores: Vec<f64>,
+    posterior: Vec<f64>,
+    /// Per source.
+    right: Vec<f64>,
+    copying: Option<Copying>,
+    rounds: u32,
+}
+
+impl<'a> Learner<'a> {
+    fn new(layout: &'a Layout, candidates: &'a Candidates) -> Self {
+        Self {
+            layout,
+            candidates,
+            weights: vec![1.0; layout.columns.len()],
+            scores: vec![0.0; candidates.values.len()],
+            posterior: shares(layout, candidates),
+            right: vec![RIGHT.0; layout.sources()],
+            copying: Copying::new(layout),
+            rounds: 0,
+        }
+    }
+
+    /// Posterior-mean EM over how often each source is right.
+    fn learn(mut self, looking: std::ops::Range<u32>) -> Self {
+        while self.rounds < ROUNDS {
+            if looking.contains(&self.rounds) {
+                self.look();
+            }
+            let agreement = self.agreement();
+            self.right = accuracies(&agreement, spread::alikeness(&agreement));
+            let moved = self.expect();
+            self.rounds += 1;
+            if self.rounds > looking.end && moved < STILL {
+                break;
+            }
+        }
+        self
+    }
+
+    fn look(&mut self) {
+        if let Some(copying) = &mut self.copying {
+            copying.look(self.layout, self.candidates, &self.posterior, &self.right);
+            copying.weigh(self.layout, self.candidates, &mut self.weights);
+        }
+    }
+
+    /// What a claim adds to the score of its value.
+    fn gain(&self, item: usize, claim: usize) -> f64 {
+        let right = self.right[self.source(claim)];
+        let spread = libm::log(self.candidates.wrong_values(item));
+        self.weights[claim] * (libm::log(right / (1.0 - right)) + spread)
+    }
+
+    fn source(&self, claim: usize) -> usize {
+        self.layout.column_source[self.layout.columns[claim] as usize] as usize
+    }
+
+    /// The E-step; returns the largest change of a probability.
+    fn expect(&mut self) -> f64 {
+        let mut moved = 0.0_f64;
+        let mut fresh = Vec::new();
+        for item in 0..self.layout.items {
+            let range = self.candidates.starts[item]..self.candidates.starts[item + 1];
+            self.scores[range.clone()].fill(0.0);
+            for claim in self.layout.claims(item) {
+                let gain = self.gain(item, claim);
+                self.scores[self.candidates.of_claim[claim] as usize] += gain;
+            }
+            fresh.resize(range.len(), 0.0);
+            temper::softmax(&self.scores[range.clone()], 1.0, &mut fresh);
+            for (old, new) in self.posterior[range].iter_mut().zip(&fresh) {
+                moved = moved.max((*old - new).abs());
+                *old = *new;
+            }
+        }
+        moved
+    }
+
+    /// Of each source: how many of its claims are believed, and how many there are,
+    /// each as far as it is its own.
+    fn agreement(&self) -> Vec<(f64, f64)> {
+        let mut agreement = vec![(0.0, 0.0); self.layout.sources()];
+        for (claim, weight) in self.weights.iter().enumerate() {
+            let sums = &mut agreement[self.source(claim)];
+            sums.0 += weight * self.posterior[self.candidates.of_claim[claim] as usize];
+            sums.1 += weight;
+        }
+        agreement
+    }
+
+    /// How well each claim follows from the others on its item: the log-likelihood of
+    /// what is believed without it, or of its being copied.
+    fn foretelling(&self) -> f64 {
+        let mut sum = 0.0;
+        let mut believed = Vec::new();
+        for item in 0..self.layout.items {
+            let range = self.candidates.starts[item]..self.candidates.starts[item + 1];
+            believed.resize(range.len(), 0.0);
+            for claim in self.layout.claims(item) {
+                let value = self.candidates.of_claim[claim] as usize - range.start;
+                let mut scores = self.scores[range.clone()].to_vec();
+                scores[value] -= self.gain(item, claim);
+                temper::softmax(&scores, 1.0, &mut believed);
+                let right = self.right[self.source(claim)];
+                let (if_right, if_wrong) = likelihoods(self.candidates, item, right);
+                let own = believed[value] * if_right + (1.0 - believed[value]) * if_wrong;
+                let copied = self
+                    .copying
+                    .as_ref()
+                    .map(|copying| copying.foretells(self.layout, self.candidates, item, claim));
+                let (chance, same) = copied.unwrap_or((0.0, 0.0));
+                sum += libm::log((1.0 - chance) * own + chance * same);
+            }
+        }
+        sum
     }
 }
 
@@ -110,28 +223,11 @@ pub(crate) fn learn(layout: &Layout) -> Learned {
 fn shares(layout: &Layout, candidates: &Candidates) -> Vec<f64> {
     let mut shares = vec![0.0; candidates.values.len()];
     for item in 0..layout.items {
-        for claim in layout.item_starts[item]..layout.item_starts[item + 1] {
+        for claim in layout.claims(item) {
             shares[candidates.of_claim[claim] as usize] += 1.0 / layout.count(item) as f64;
         }
     }
     shares
-}
-
-/// Of each source: how many of its claims are believed, and how many there are, each
-/// as far as it is its own.
-fn agreement(
-    layout: &Layout,
-    candidates: &Candidates,
-    posterior: &[f64],
-    weights: &[f64],
-) -> Vec<(f64, f64)> {
-    let mut agreement = vec![(0.0, 0.0); layout.sources()];
-    for (claim, column) in layout.columns.iter().enumerate() {
-        let sums = &mut agreement[layout.column_source[*column as usize] as usize];
-        sums.0 += weights[claim] * posterior[candidates.of_claim[claim] as usize];
-        sums.1 += weights[claim];
-    }
-    agreement
 }
 
 /// How often each source is right: its own record, and that of all as so many claims
@@ -147,37 +243,6 @@ fn accuracies(agreement: &[(f64, f64)], alikeness: f64) -> Vec<f64> {
     let mean = agree / all;
     let own = |(agree, all): &(f64, f64)| (agree + alikeness * mean) / (all + alikeness);
     agreement.iter().map(own).collect()
-}
-
-/// The E-step; returns the largest change of a probability.
-fn expect(
-    layout: &Layout,
-    candidates: &Candidates,
-    right: &[f64],
-    weights: &[f64],
-    scores: &mut [f64],
-    posterior: &mut [f64],
-) -> f64 {
-    let mut moved = 0.0_f64;
-    let mut fresh = Vec::new();
-    let odds: Vec<f64> = right.iter().map(|r| libm::log(r / (1.0 - r))).collect();
-    for item in 0..layout.items {
-        let range = candidates.starts[item]..candidates.starts[item + 1];
-        scores[range.clone()].fill(0.0);
-        let spread = libm::log(candidates.wrong_values(item));
-        for claim in layout.item_starts[item]..layout.item_starts[item + 1] {
-            let source = layout.column_source[layout.columns[claim] as usize] as usize;
-            let gain = weights[claim] * (odds[source] + spread);
-            scores[candidates.of_claim[claim] as usize] += gain;
-        }
-        fresh.resize(range.len(), 0.0);
-        temper::softmax(&scores[range.clone()], 1.0, &mut fresh);
-        for (old, new) in posterior[range].iter_mut().zip(&fresh) {
-            moved = moved.max((*old - new).abs());
-            *old = *new;
-        }
-    }
-    moved
 }
 
 /// The chance that an item is none of its candidates, from their scores.

@@ -35,3 +35,27 @@ pub(crate) fn alikeness(agreement: &[(f64, f64)]) -> f64 {
     }
     libm::exp(best.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_with_the_same_record_are_alike() {
+        let alike = alikeness(&[(75.0, 100.0); 20]);
+        let unlike: Vec<(f64, f64)> = (0..20)
+            .map(|s| (50.0 + f64::from(s % 2) * 50.0, 100.0))
+            .collect();
+        let unlike = alikeness(&unlike);
+        assert!(alike > 100.0 && unlike < 3.0, "{alike} {unlike}");
+    }
+
+    #[test]
+    fn who_has_said_nothing_tells_nothing_of_others() {
+        let some = [(9.0, 10.0), (5.0, 10.0), (7.0, 10.0)];
+        let more = [some.as_slice(), &[(0.0, 0.0); 50]].concat();
+        assert_eq!(alikeness(&some), alikeness(&more));
+        // Nothing is known: what is expected.
+        assert!((libm::log(alikeness(&[])) - EXPECTED.0).abs() < 1.0 / STEPS);
+    }
+}

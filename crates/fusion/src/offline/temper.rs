@@ -56,3 +56,30 @@ pub(super) fn softmax(scores: &[f64], power: f64, probabilities: &mut [f64]) {
         *probability /= sum;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_claims_and_more_alike_sources_are_believed_less_each() {
+        assert!(trust(10.0, 5) < trust(10.0, 4));
+        assert!(trust(11.0, 4) < trust(10.0, 4));
+        // Together they are believed more: the log-odds grow with the claims.
+        assert!(5.0 * trust(10.0, 5) > 4.0 * trust(10.0, 4));
+        assert_eq!(while_learning(1.0, 1), 1.0);
+    }
+
+    #[test]
+    fn a_bend_of_one_is_a_power() {
+        let scores = [0.0, -2.0, -4.0];
+        let (mut bent_, mut powered) = ([0.0; 3], [0.0; 3]);
+        bent(&scores, 0.5, 1.0, &mut bent_);
+        softmax(&scores, 0.5, &mut powered);
+        for (a, b) in bent_.iter().zip(&powered) {
+            assert!((a - b).abs() < 1e-15, "{a} {b}");
+        }
+        // e^0, e^-1, e^-2 over their sum.
+        assert!((bent_[0] - 0.665_240_955_774_821_8).abs() < 1e-15);
+    }
+}
