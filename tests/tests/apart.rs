@@ -5,8 +5,10 @@
 use std::path::Path;
 
 use ascertain_client::Client;
+use ascertain_proto::v1::FitSourceModelRequest;
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::{Node, Program, bodies, digests, import, state_entries};
+use prost::Message as _;
 
 const AS_OF: &str = "2025-01-01T00:00:00Z";
 
@@ -60,6 +62,16 @@ async fn three_processes_believe_what_one_believes_and_two_owners_write_the_same
     let entries = state_entries(&first).await.unwrap();
     assert!(entries.len() > scenario.submissions.len());
     assert_eq!(entries, state_entries(&second).await.unwrap());
+    // Each fits the same source model, to the byte.
+    let fit = async |client: &Client| {
+        let request = FitSourceModelRequest {
+            day: "2024-12-09".to_owned(),
+            ..FitSourceModelRequest::default()
+        };
+        let model = client.fit_source_model(request, |_| {}).await.unwrap();
+        model.encode_to_vec()
+    };
+    assert_eq!(fit(&first).await, fit(&second).await);
     for program in [query, owner, ingest] {
         program.terminate().unwrap();
     }

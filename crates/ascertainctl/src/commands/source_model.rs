@@ -25,7 +25,7 @@ pub(crate) enum Command {
     /// can be adopted as it is; the same day gives the same bytes.
     Fit {
         /// What was first known before 00:00 UTC of this day is read; it must have begun
-        #[arg(long, value_name = "YYYY-MM-DD")]
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
         day: String,
         /// For whom
         #[arg(long, value_enum, default_value_t = For::Clear)]
@@ -152,6 +152,15 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             let rows = || Rows::new(HEADER, response.models.iter().map(summary_row));
             context.show("ListSourceModelsResponse", &response, rows, None)
         }
+    }
+}
+
+/// A day of the calendar, in the one form that the contract takes.
+fn day(text: &str) -> Result<String, String> {
+    let day: Result<jiff::civil::Date, _> = text.parse();
+    match day {
+        Ok(day) if day.to_string() == text => Ok(text.to_owned()),
+        _ => Err("give a day of the calendar as YYYY-MM-DD".to_owned()),
     }
 }
 
@@ -282,6 +291,20 @@ mod tests {
         for text in ["", "{}\n{}", r#"{"metod":"m"}"#] {
             let failure = read(text).expect_err("no model");
             assert_eq!(failure.exit_code(), 2, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar() {
+        assert_eq!(day("2024-02-29"), Ok("2024-02-29".to_owned()));
+        for text in [
+            "2023-02-29",
+            "2024-2-9",
+            "20240209",
+            "2024-02-09T00:00:00Z",
+            "",
+        ] {
+            assert!(day(text).is_err(), "{text:?}");
         }
     }
 
