@@ -11,7 +11,7 @@ use ascertain_domain::state::{
     AnalyticConfidence, Contribution, ControlState, Interest, Outcome, Ppm, Status,
 };
 use ascertain_domain::time::{DAY_US, HOUR_US, Slot, TimeInterval, TimePrecision, Timestamp};
-use ascertain_fusion::dispute::disagreement;
+use ascertain_fusion::dispute::{Favours, disagreement};
 use ascertain_fusion::filter::{Filter, FilterState, GroupId, Step, multiply};
 use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, normalise, parts_per_million};
 use ascertain_fusion::pace::Pace;
@@ -199,13 +199,23 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
             .then_with(|| a.group.cmp(&b.group))
     });
 
-    let favours = |direct_only: bool| {
-        let groups = point.groups.iter();
-        let counted = groups.filter(move |g| g.facts.direct || !direct_only);
-        counted.filter_map(|g| g.favours.as_ref())
-    };
-    let (dispute, in_force) = disagreement(favours(false), hour);
-    let (_, direct_in_force) = disagreement(favours(true), hour);
+    // Who keeps silent to say "still so" is still heard.
+    let said: Vec<(bool, Favours)> = point
+        .groups
+        .iter()
+        .filter_map(|group| {
+            let favours = match filter.standing.get(&group.id) {
+                Some(claim) => {
+                    Favours::standing(claim, question.as_of.slot().0, outcomes.sides() + 1)
+                }
+                None => group.favours.clone()?,
+            };
+            Some((group.facts.direct, favours))
+        })
+        .collect();
+    let (dispute, in_force) = disagreement(said.iter().map(|(_, favours)| favours), hour);
+    let direct = said.iter().filter(|(direct, _)| *direct);
+    let (_, direct_in_force) = disagreement(direct.map(|(_, favours)| favours), hour);
     let staleness_us = point
         .newest_event
         .map(|event| (question.as_of.micros() - event.micros()).max(0));

@@ -276,7 +276,7 @@ impl Folded {
         let mut stands = None;
         if item.effect.speaks() {
             let fits = item.effect.fits.as_ref();
-            let said = item.said(source);
+            let mut said = item.said(source);
             let before = match source.lag_days {
                 Some(_) if fits.is_some() => self.tracked.insert(item.group, said.meaning),
                 _ => None,
@@ -286,11 +286,8 @@ impl Folded {
                 item.effect.clash = Clash::NONE;
                 item.log_likelihoods = fits.map(|_| vec![0.0; outcomes.count()]);
             } else {
+                said.takes_back = before.is_some();
                 item.discount = self.ledger.hear(&said, &self.copies);
-                if source.lag_days.is_some() {
-                    // A change takes the word before it back, so it repeats nothing.
-                    item.discount.repetition = 1.0;
-                }
                 item.log_likelihoods =
                     fits.map(|fits| source.table.log_likelihoods(outcomes, fits));
             }
@@ -370,8 +367,9 @@ impl Folded {
         self.chain.outcomes()
     }
 
-    /// What unproven sources say of the place, in claims of full weight within about
-    /// two days, when the newest report was known: far above 1, a flood.
+    /// What unproven sources said of the place, in claims of full weight within about
+    /// two days, when the newest report was known, before their crowd was discounted:
+    /// far above what they may say at once, a flood.
     #[must_use]
     pub fn unproven_mass(&self) -> f64 {
         let newest = self.last.as_ref();

@@ -66,6 +66,7 @@ impl Item {
             meaning: self.effect.meaning(),
             day: days(self.report.first_known_at),
             unproven: source.unproven,
+            takes_back: false,
             base: self.base(),
         }
     }

@@ -40,8 +40,11 @@ pub struct Said {
     pub meaning: u64,
     /// When it was known, in days from any fixed epoch. Never decreasing.
     pub day: f64,
-    /// Whether its source is unproven: graded neither A nor B.
+    /// Whether its source is unproven: graded neither A nor B, nor known by its channel.
     pub unproven: bool,
+    /// Whether it takes its group's last word back, as a tracker's change does, and so
+    /// repeats nothing that the group said.
+    pub takes_back: bool,
     /// What it weighs by itself (extent, modality, hierarchy), 0 to 1.
     pub base: f64,
 }
@@ -107,6 +110,8 @@ pub struct Ledger {
     budgets: BTreeMap<Budget, Spoken>,
     all: Crowd,
     unproven: Crowd,
+    /// What unproven sources said, before their crowd was discounted.
+    unproven_said: Crowd,
     /// What was said within the last days: group, meaning, day.
     recent: VecDeque<(GroupId, u64, f64)>,
 }
@@ -130,14 +135,17 @@ impl Ledger {
         self.all = self.all.joined(claim.day, weight);
         if claim.unproven {
             self.unproven = self.unproven.joined(claim.day, weight);
+            let said = claim.base * repetition;
+            self.unproven_said = self.unproven_said.joined(claim.day, said);
         }
         discount
     }
 
-    /// How much unproven sources have said lately; a flood where it is large.
+    /// How much unproven sources have said lately, in claims of full weight, before
+    /// their crowd was discounted: a flood where it is large.
     #[must_use]
     pub fn unproven_mass(&self, day: f64) -> f64 {
-        self.unproven.mass_at(day)
+        self.unproven_said.mass_at(day)
     }
 
     fn repetition(&mut self, claim: &Said) -> f64 {
@@ -227,6 +235,7 @@ mod tests {
             meaning,
             day,
             unproven: false,
+            takes_back: false,
             base: 1.0,
         }
     }
@@ -274,7 +283,7 @@ mod tests {
             .iter()
             .map(|d| d.repetition * d.crowding)
             .sum();
-        assert!(weight < 80.0, "{weight}");
+        assert!(weight < 3.0, "{weight}");
     }
 
     #[test]

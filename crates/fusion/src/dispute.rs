@@ -1,5 +1,7 @@
 //! Disagreement between independence groups.
 
+use crate::standing::StandingClaim;
+
 /// What a group said is forgotten with this scale, in days.
 const FORGET_DAYS: f64 = 8.0;
 /// A group with less than this in force says nothing any more.
@@ -20,6 +22,17 @@ impl Favours {
             weights: vec![0.0; outcomes],
             hour: i64::MIN,
         }
+    }
+
+    /// What a standing claim favours at an hour: with its force, the outcomes under which
+    /// its silence is most likely, among the first `judged`.
+    #[must_use]
+    pub fn standing(claim: &StandingClaim, hour: i64, judged: usize) -> Self {
+        let mut favours = Self::none(claim.doubts.len());
+        // On the day of the claim its silence has not begun.
+        let force = claim.force(hour.max(claim.since + 1));
+        favours.add(hour, force, &claim.doubts, judged);
+        favours
     }
 
     /// From stored weights as of an hour.
