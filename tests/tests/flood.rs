@@ -9,8 +9,8 @@ use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::Node;
 use uuid::Uuid;
 
-/// Far more voices than a quarter has.
-const VOICES: u32 = 40;
+/// More voices at once than a quarter has.
+const VOICES: u32 = 12;
 
 fn voice(i: u32) -> Source {
     Source {
@@ -56,16 +56,19 @@ async fn a_flood_is_counted_and_the_place_is_named() {
     };
     node.client().apply_registry(voices).await.unwrap();
     let reports: Vec<_> = (0..VOICES).map(|i| said_by(i, &scenario)).collect();
-    let (few, more) = reports.split_at(10);
+    let (few, more) = reports.split_at(6);
     seen(&node, few).await;
-    assert_eq!(floods(&node).await, Floods::default(), "ten are no flood");
+    assert_eq!(floods(&node).await, Floods::default(), "six are no flood");
     seen(&node, more).await;
     let flooded = floods(&node).await;
     assert_eq!(
         (flooded.places, flooded.worst_place_id.as_str()),
         (1, "sawaaek")
     );
-    assert!(flooded.worst_claims > 8.0, "{flooded:?}");
+    let voices = f64::from(VOICES);
+    // None is discounted for being one of many; a moment has faded.
+    let claims = flooded.worst_claims;
+    assert!(claims > voices - 0.1 && claims <= voices, "{flooded:?}");
     node.stop().await;
     let node = Node::start(data.path()).await.unwrap();
     let after = floods(&node).await;
