@@ -184,7 +184,7 @@ impl Sides<'_> {
                 }
             }
             (Predicate::Withdrew(_), Polarity::Affirm) => {
-                let (left, fight) = if whole { (0.0, 0.1) } else { (0.5, 0.5) };
+                let (left, fight) = if whole { (0.0, 0.2) } else { (0.5, 0.5) };
                 Effect {
                     fits: fits(&|o| {
                         if is_subject(o) {
