@@ -1,6 +1,8 @@
 //! A small registry, and reports drawn from it.
 #![allow(dead_code, unreachable_pub)] // each test uses a part
 
+pub mod wild;
+
 use std::sync::Arc;
 
 use ascertain_domain::actor::{Actor, Dated};
@@ -21,6 +23,8 @@ use proptest::prelude::*;
 pub const PLACES: [&str; 4] = ["area", "city", "north", "south"];
 pub const ACTORS: [&str; 4] = ["east", "west", "west-member", "stranger"];
 pub const SOURCES: [&str; 5] = ["organ", "leaning", "wire", "blog", "tracker"];
+/// Sources that report changes only: of none, and leaning to a side.
+pub const WATCHERS: [&str; 2] = ["watcher", "partisan-watcher"];
 
 fn names(text: &str) -> Vec<Name> {
     vec![Name {
@@ -45,14 +49,26 @@ pub fn at(day: f64) -> Timestamp {
 
 /// An area with a city of two quarters, two sides, and sources of every class.
 pub fn registry() -> Registry {
+    registry_of(&["east", "west"], &str::to_owned, &str::to_owned)
+}
+
+/// The same with any sides, and with the ids of actors and places changed.
+pub fn registry_of(
+    sides: &[&str],
+    actor: &dyn Fn(&str) -> String,
+    place: &dyn Fn(&str) -> String,
+) -> Registry {
     let mut registry = Registry::default();
     let mut sequence = 0;
     let mut apply = |change| {
         sequence += 1;
         registry.apply(sequence, Version::LATEST, change);
     };
-    for actor in ACTORS {
-        let coalition = (actor == "west-member").then(|| Dated {
+    let actor_id = |id: &str| actor_id(&actor(id));
+    let place_id = |id: &str| place_id(&place(id));
+    let further = sides.iter().filter(|side| !ACTORS.contains(side));
+    for actor in ACTORS.iter().chain(further) {
+        let coalition = (*actor == "west-member").then(|| Dated {
             value: actor_id("west"),
             from: None,
             until: None,
@@ -63,6 +79,8 @@ pub fn registry() -> Registry {
             member_of: coalition.into_iter().collect(),
         }));
     }
+    let mut listed: Vec<ActorId> = sides.iter().map(|side| actor_id(side)).collect();
+    listed.sort();
     for (id, kind, parent) in [
         ("area", PlaceKind::AdminUnit, None),
         ("city", PlaceKind::City, Some("area")),
@@ -75,11 +93,7 @@ pub fn registry() -> Registry {
             admin_level: u8::from(id == "area"),
             parent: parent.map(place_id),
             home_area: place_id("area"),
-            sides: if id == "area" {
-                vec![actor_id("east"), actor_id("west")]
-            } else {
-                vec![]
-            },
+            sides: if id == "area" { listed.clone() } else { vec![] },
             names: names(id),
             pcode: String::new(),
             geonames_id: 0,
@@ -87,32 +101,49 @@ pub fn registry() -> Registry {
             population: 0,
         }));
     }
+    let leaning = || Alignment::Sympathetic(actor_id("west-member"));
     for (id, grade, alignment) in [
         ("organ", Grade::D, Alignment::OrganOf(actor_id("east"))),
-        (
-            "leaning",
-            Grade::C,
-            Alignment::Sympathetic(actor_id("west-member")),
-        ),
+        ("leaning", Grade::C, leaning()),
         ("wire", Grade::A, Alignment::Independent),
         ("blog", Grade::F, Alignment::Unknown),
         ("tracker", Grade::B, Alignment::Opposed(actor_id("east"))),
+        ("watcher", Grade::B, Alignment::Independent),
+        ("partisan-watcher", Grade::C, leaning()),
     ] {
         apply(RegistryChange::Source(Source {
-            id: SourceId::new(id).unwrap(),
-            names: names(id),
-            kind: SourceKind::Newsroom,
-            reporting: Reporting::Episodic,
-            alignments: vec![Dated {
-                value: alignment,
-                from: None,
-                until: None,
-            }],
-            grade,
+            reporting: if WATCHERS.contains(&id) {
+                Reporting::ChangesOnly
+            } else {
+                Reporting::Episodic
+            },
             identity_verified: id != "blog",
+            ..source(id, grade, alignment)
         }));
     }
     registry
+}
+
+/// A source whose channel nobody verified, always of one alignment.
+pub fn source(id: &str, grade: Grade, alignment: Alignment) -> Source {
+    Source {
+        id: SourceId::new(id).unwrap(),
+        names: names(id),
+        kind: SourceKind::Newsroom,
+        reporting: Reporting::Episodic,
+        alignments: vec![Dated {
+            value: alignment,
+            from: None,
+            until: None,
+        }],
+        grade,
+        identity_verified: false,
+    }
+}
+
+/// Registers one thing more.
+pub fn register(registry: &mut Registry, change: RegistryChange) {
+    registry.apply(registry.last_sequence() + 1, Version::LATEST, change);
 }
 
 pub fn said(source: &str, predicate: Predicate, polarity: Polarity, day: f64) -> Claim {
@@ -173,7 +204,7 @@ pub fn predicate(kind: usize, actor: &str, other: &str) -> Predicate {
 }
 
 prop_compose! {
-    fn any_claim()(
+    pub fn any_claim()(
         place in 0..PLACES.len(),
         kind in 0..10_usize,
         actor in 0..ACTORS.len(),
@@ -245,4 +276,64 @@ pub fn state(
 
 pub fn shared(reports: &[Report]) -> Vec<Arc<Report>> {
     reports.iter().cloned().map(Arc::new).collect()
+}
+
+prop_compose! {
+    /// A report of any source, watchers too, known `gap` hours after the one before
+    /// it, of events up to weeks before.
+    fn next_report()(
+        source in 0..SOURCES.len() + WATCHERS.len(),
+        gap in prop_oneof![6 => 0.0..0.5f64, 4 => 1.0..30.0f64, 2 => 30.0..400.0f64],
+        late in prop_oneof![5 => Just(0_i64), 3 => 0..100_i64, 1 => 300..2_000_i64],
+        claims in prop::collection::vec((any_claim(), prop::option::weighted(0.3, 0..1_500_i64)), 1..4),
+        image in prop::option::weighted(0.2, 0..3_u8),
+    ) -> (f64, i64, Report) {
+        let sources = [&SOURCES[..], &WATCHERS[..]].concat();
+        let claims = claims.into_iter().map(|(claim, before)| Claim {
+            // Made absolute when the time of the report is known.
+            event_time: before.map(|hours| instant(at(0.0).plus_micros(-hours * HOUR_US))),
+            ..claim
+        });
+        let mut report = report(0, sources[source], 0.0, claims.collect());
+        report.evidence = image.map(|i| EvidenceKey::Sha256(Digest::of(&[i]))).into_iter().collect();
+        (gap, late, report)
+    }
+}
+
+fn instant(time: Timestamp) -> TimeInterval {
+    TimeInterval {
+        earliest: None,
+        latest: Some(time),
+        precision: TimePrecision::Instant,
+    }
+}
+
+/// So many reports in the order in which they were known, over about two years where
+/// they are 300: bursts within an hour, silences of weeks, and events of weeks before.
+pub fn history(
+    count: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<Report>> {
+    prop::collection::vec(next_report(), count).prop_map(|steps| {
+        let mut known = at(0.0);
+        let told = steps.into_iter().zip(1..).map(|((gap, late, told), n)| {
+            known = known.plus_micros((gap * HOUR_US as f64) as i64);
+            let published = known.plus_micros(-late * HOUR_US);
+            let mut report = told;
+            report.id = ReportId(uuid::Uuid::from_u128(n));
+            report.partner_reference = format!("R{n}");
+            report.first_known_at = known;
+            report.published_at = published;
+            for claim in &mut report.claims {
+                claim.event_time = claim.event_time.and_then(|event| event.end()).map(|event| {
+                    let before = event.micros() - at(0.0).micros();
+                    instant(published.plus_micros(before))
+                });
+            }
+            let text = format!("{report:?}");
+            report.statement_digest = Digest::of(text.as_bytes());
+            report.body_digest = Digest::of(format!("body {text}").as_bytes());
+            report
+        });
+        told.collect()
+    })
 }
