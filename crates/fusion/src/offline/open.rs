@@ -125,12 +125,16 @@ impl<'a> Learner<'a> {
 
     /// Posterior-mean EM over how often each source is right.
     fn learn(mut self, looking: std::ops::Range<u32>) -> Self {
+        let mut alikeness = RIGHT.1;
         while self.rounds < ROUNDS {
             if looking.contains(&self.rounds) {
                 self.look();
             }
             let agreement = self.agreement();
-            self.right = accuracies(&agreement, spread::alikeness(&agreement));
+            if self.rounds <= looking.end {
+                alikeness = spread::alikeness(&agreement);
+            }
+            self.right = accuracies(&agreement, alikeness);
             let moved = self.expect();
             self.rounds += 1;
             if self.rounds > looking.end && moved < STILL {

@@ -1,9 +1,9 @@
 //! Whether sources differ in how often they are right.
 
-/// Values of the alikeness that are tried: e^(-1) to e^6.
-const GRID: std::ops::RangeInclusive<i32> = -8..=48;
-/// Steps of the grid to a factor e.
-const STEPS: f64 = 8.0;
+/// Values of ln m that are tried first,
+const GRID: std::ops::RangeInclusive<i32> = -1..=6;
+/// and how often the distance to the next ones is then halved.
+const HALVINGS: u32 = 3;
 /// What is expected before any source has been seen, as ln, and how firmly.
 const EXPECTED: (f64, f64) = (1.5, 0.05);
 
@@ -26,14 +26,25 @@ pub(crate) fn alikeness(agreement: &[(f64, f64)]) -> f64 {
         agreement.iter().map(of_source).sum::<f64>() - EXPECTED.1 * far * far
     };
     let mut best = (f64::NEG_INFINITY, 0.0);
-    for step in GRID {
-        let ln_m = f64::from(step) / STEPS;
+    let mut take = |ln_m: f64| {
         let worth = worth(ln_m);
         if worth > best.0 {
             best = (worth, ln_m);
         }
+        best.1
+    };
+    let mut at = 0.0;
+    for ln_m in GRID {
+        at = take(f64::from(ln_m));
     }
-    libm::exp(best.1)
+    let mut step = 1.0;
+    for _ in 0..HALVINGS {
+        step /= 2.0;
+        let (below, above) = (at - step, at + step);
+        take(below);
+        at = take(above);
+    }
+    libm::exp(at)
 }
 
 #[cfg(test)]
@@ -56,6 +67,6 @@ mod tests {
         let more = [some.as_slice(), &[(0.0, 0.0); 50]].concat();
         assert_eq!(alikeness(&some), alikeness(&more));
         // Nothing is known: what is expected.
-        assert!((libm::log(alikeness(&[])) - EXPECTED.0).abs() < 1.0 / STEPS);
+        assert!((libm::log(alikeness(&[])) - EXPECTED.0).abs() <= 0.125);
     }
 }

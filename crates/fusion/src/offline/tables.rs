@@ -117,10 +117,13 @@ impl Tables {
         }
     }
 
-    /// Pools with the strength under which the counts are likeliest.
+    /// Pools with the strength under which the counts are likeliest, among the last one
+    /// and its neighbours: there are rounds enough to come from any to any other.
     fn choose_strength(&mut self, layout: &Layout) {
-        let mut best = (f64::NEG_INFINITY, self.strength);
-        for strength in STRENGTHS {
+        let last = self.strength;
+        let mut best = (f64::NEG_INFINITY, last);
+        let near = |strength: &f64| last / 2.0 <= *strength && *strength <= last * 2.0;
+        for strength in STRENGTHS.into_iter().filter(near) {
             self.strength = strength;
             self.pool(layout);
             let far = libm::log(strength);
