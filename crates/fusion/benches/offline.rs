@@ -25,7 +25,11 @@ fn problem(items: u32, sources: u32, values: u32, each: u32) -> Problem {
             let source = below(sources);
             let right = below(4) > 0;
             let value = if right { item % values } else { below(values) };
-            claims.push(Claim { item, source, value });
+            claims.push(Claim {
+                item,
+                source,
+                value,
+            });
         }
     }
     Problem {
@@ -40,7 +44,10 @@ fn e_step(c: &mut Criterion) {
     for (name, set) in [
         ("like product: 2 values", problem(8_315, 176, 2, 3)),
         ("4 values", problem(10_000, 1_000, 4, 10)),
-        ("a million claims, 100,000 sources", problem(200_000, 100_000, 4, 5)),
+        (
+            "a million claims, 100,000 sources",
+            problem(200_000, 100_000, 4, 5),
+        ),
     ] {
         let mut group = c.benchmark_group("offline E-step");
         group.sample_size(20);
