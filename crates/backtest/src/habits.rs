@@ -30,7 +30,7 @@ impl Turn {
         if self.changes_only {
             Reporting::ChangesOnly
         } else {
-            Reporting::Episodic
+            Reporting::Undeclared
         }
     }
 }
@@ -70,4 +70,50 @@ pub(crate) fn turns(claims: &Claims, asked: impl Fn(u32) -> bool) -> Vec<Turn> {
     }
     turns.sort_unstable();
     turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::{Claim, Timing};
+    use ascertain_domain::time::DAY_US;
+
+    /// One source about one place, a claim a day.
+    fn turns_of(values: impl Iterator<Item = u32>) -> Vec<(i64, bool)> {
+        let claim = |(day, value): (i64, u32)| Claim {
+            place: 0,
+            time: Timestamp::from_micros(day * DAY_US).unwrap(),
+            source: 0,
+            value,
+        };
+        let claims = Claims {
+            timing: Timing::Timed,
+            places: vec!["a".to_owned()],
+            sources: vec!["s".to_owned()],
+            values: vec!["x".to_owned(), "y".to_owned()],
+            claims: (0..).zip(values).map(claim).collect(),
+        };
+        let found = turns(&claims, |_| true);
+        let turn = |turn: &Turn| (turn.from.micros() / DAY_US, turn.changes_only);
+        found.iter().map(turn).collect()
+    }
+
+    #[test]
+    fn who_never_repeats_himself_is_known_for_it_after_twenty_pairs() {
+        assert_eq!(turns_of((0..20).map(|day| day % 2)), []);
+        assert_eq!(turns_of((0..40).map(|day| day % 2)), [(20, true)]);
+    }
+
+    #[test]
+    fn who_reports_daily_is_never_taken_for_a_list_of_changes() {
+        assert_eq!(turns_of((0..400).map(|day| day / 30 % 2)), []);
+    }
+
+    #[test]
+    fn a_habit_that_is_given_up_is_taken_back() {
+        // Alternates for 30 days, then repeats: with the second repeat, on the 31st of
+        // 31 pairs, more than one in twenty.
+        let values = (0..30).map(|day| day % 2).chain([1, 1]);
+        assert_eq!(turns_of(values), [(20, true), (31, false)]);
+    }
 }

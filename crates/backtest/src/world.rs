@@ -31,7 +31,7 @@ use crate::read::{
 };
 
 /// The most sides: with more, values are no holders, but free text.
-const MOST_SIDES: usize = 256;
+const MOST_SIDES: usize = 64;
 
 /// Why files make no world.
 #[derive(Debug, thiserror::Error)]
@@ -479,7 +479,7 @@ impl Filling {
                 id: id.clone(),
                 names: names(shown),
                 kind: row.kind,
-                reporting: row.reporting.unwrap_or(Reporting::Episodic),
+                reporting: row.reporting.unwrap_or(Reporting::Undeclared),
                 alignments: vec![Dated {
                     value: alignment,
                     from: None,

@@ -275,7 +275,7 @@ fn grade_given(text: &str) -> Result<Option<Grade>, String> {
 
 fn reporting_given(text: &str) -> Result<Option<Reporting>, String> {
     Ok(Some(match plain(text).as_str() {
-        "" => return Ok(None),
+        "" | "undeclared" | "unspecified" | "unknown" => return Ok(None),
         "changes_only" | "changes" => Reporting::ChangesOnly,
         "episodic" => Reporting::Episodic,
         "snapshot" => Reporting::Snapshot,
@@ -285,4 +285,84 @@ fn reporting_given(text: &str) -> Result<Option<Reporting>, String> {
             ));
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(kind: &str, aligned_with: &str) -> SourceRow {
+        row(&["s", "", kind, aligned_with, "", "", ""]).unwrap().1
+    }
+
+    #[test]
+    fn kinds_are_read_by_their_words() {
+        use SourceKind::{
+            Aggregator, ArmedActorChannel, Eyewitness, Imagery, Monitor, Newsroom, Newswire, Ngo,
+            StateMedia, Un,
+        };
+        for (text, kind, grade, reporting) in [
+            (
+                "crowd-encyclopedia",
+                Aggregator,
+                Grade::B,
+                Some(Reporting::ChangesOnly),
+            ),
+            ("map", Aggregator, Grade::B, Some(Reporting::ChangesOnly)),
+            (
+                "conflict tracker",
+                Aggregator,
+                Grade::B,
+                Some(Reporting::ChangesOnly),
+            ),
+            ("satellite imagery", Imagery, Grade::A, None),
+            ("Army spokesman", ArmedActorChannel, Grade::D, None),
+            ("ARMED_ACTOR_CHANNEL", ArmedActorChannel, Grade::D, None),
+            ("UN agency", Un, Grade::B, None),
+            ("state news agency", StateMedia, Grade::D, None),
+            (
+                "state-or-partisan media, second hand",
+                StateMedia,
+                Grade::D,
+                None,
+            ),
+            ("defence ministry", StateMedia, Grade::D, None),
+            ("social media", Eyewitness, Grade::F, None),
+            ("news agency", Newswire, Grade::B, None),
+            ("local NGO", Ngo, Grade::B, None),
+            ("monitor", Monitor, Grade::B, None),
+            ("newspaper", Newsroom, Grade::C, None),
+            ("unsorted", Aggregator, Grade::C, None),
+            ("", Aggregator, Grade::C, None),
+        ] {
+            let read = source(text, "");
+            assert_eq!(
+                (read.kind, read.grade, read.reporting),
+                (kind, grade, reporting),
+                "{text}"
+            );
+        }
+        assert_eq!(source("monitor", "red").grade, Grade::C, "aligned");
+    }
+
+    #[test]
+    fn a_side_is_named_as_a_word_or_as_the_beginning_of_one() {
+        let sides = ["russia", "russia-dpr", "ukraine", "un"].map(str::to_owned);
+        let named = |text: &str| source("monitor", text).side(&sides).map(String::as_str);
+        assert_eq!(named("ukraine-leaning (Ukrainian origin)"), Some("ukraine"));
+        assert_eq!(named("pro-Russian, against Ukraine"), Some("russia"));
+        assert_eq!(named("russia-dpr"), Some("russia-dpr"), "the longer of two");
+        assert_eq!(named("unclear"), None, "short names are whole words");
+        assert_eq!(named("belarus"), None);
+    }
+
+    #[test]
+    fn who_speaks_for_a_side_and_who_leans_to_it() {
+        let stance = |kind: &str, aligned: &str| source(kind, aligned).stance;
+        assert_eq!(stance("map", "none"), Stance::Independent);
+        assert_eq!(stance("state media", "russia"), Stance::Sympathetic);
+        assert_eq!(stance("official", "russia"), Stance::Organ);
+        assert_eq!(stance("army spokesman", "russia"), Stance::Organ);
+        assert_eq!(stance("monitor", "anti-russia"), Stance::Opposed);
+    }
 }
