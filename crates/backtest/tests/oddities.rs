@@ -23,6 +23,12 @@ fn bom_crlf_blank_lines_spaces_and_column_order_carry_no_meaning() {
 }
 
 #[test]
+fn a_column_of_times_under_another_name_is_pointed_out() {
+    let set = Set::of("place,source,value,Date\na,s,x,2024-01-01\na,t,x,2024-01-02\n");
+    assert_eq!(set.noted("not named `time`"), 1);
+}
+
+#[test]
 fn gzip_is_known_by_its_first_bytes_even_in_several_parts() {
     let (head, tail) = PLAIN.split_at(30);
     let mut packed = Vec::new();

@@ -13,6 +13,16 @@ use crate::error::{Error, Mistakes};
 /// The most days between the first claim and the last: 200 years.
 const MOST_DAYS: i64 = 73_050;
 
+/// How else columns of times are called.
+const LIKE_TIME: [&str; 6] = [
+    "date",
+    "datetime",
+    "timestamp",
+    "published_at",
+    "day",
+    "when",
+];
+
 /// Whether claims have times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
@@ -58,12 +68,21 @@ impl Claims {
     /// [`Error::Input`] with the lines that cannot be used.
     pub fn read(file: &Path, noted: &mut Noted) -> Result<Self, Error> {
         let mut reading = Reading::default();
-        rows(
+        let others = rows(
             file,
             ["place", "source", "value"],
             ["time"],
             |line, cells, mistakes| reading.row(line, cells, mistakes),
         )?;
+        let like_time = others
+            .iter()
+            .filter(|name| LIKE_TIME.contains(&name.as_str()));
+        if reading.first_timed.is_none() {
+            noted.add(
+                "columns that look like times and are not read, as they are not named `time`",
+                like_time.count() as u64,
+            );
+        }
         reading.finish(file, noted)
     }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Mistakes};
 /// `needed` and `optional` columns in this order, trimmed. A column that is not
 /// there has empty cells. What `take` finds wrong is collected.
 ///
-/// Returns which of the optional columns are there.
+/// Returns the names of the columns that are not read, in lower case.
 ///
 /// # Errors
 /// [`Error::Input`] where the file cannot be read, lacks a needed column, has rows
@@ -21,7 +21,7 @@ pub(super) fn rows<const N: usize, const M: usize>(
     needed: [&str; N],
     optional: [&str; M],
     mut take: impl FnMut(u64, &[&str], &mut Mistakes),
-) -> Result<[bool; M], Error> {
+) -> Result<Vec<String>, Error> {
     let text = bytes::read(file)?;
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
@@ -61,7 +61,10 @@ pub(super) fn rows<const N: usize, const M: usize>(
         }
     }
     mistakes.none()?;
-    Ok(std::array::from_fn(|i| columns[N + i].is_some()))
+    let read = |column: &usize| columns.contains(&Some(*column));
+    let names = header.iter().enumerate();
+    let others = names.filter(|(column, _)| !read(column));
+    Ok(others.map(|(_, name)| name.clone()).collect())
 }
 
 fn header(file: &Path, line: u64, record: &ByteRecord) -> Result<Vec<String>, Error> {
