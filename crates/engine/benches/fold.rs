@@ -16,7 +16,7 @@ use ascertain_domain::report::{
 };
 use ascertain_domain::source::{Grade, Reporting, Source, SourceKind};
 use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
-use ascertain_engine::{Family, Folded};
+use ascertain_engine::{Family, Folded, Taken};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const SOURCES: usize = 30;
@@ -156,7 +156,7 @@ fn one_more(c: &mut Criterion) {
             } else {
                 slots_back(&reports, back)
             };
-            let last = report(count, END - HOUR_US, END - HOUR_US);
+            let last = report(count, END - 1, END - 1);
             let more = report(count + 1, END, event);
             group.sample_size(if count > 1_000 { 20 } else { 60 });
             let batch = if count > 1_000 {
@@ -169,12 +169,12 @@ fn one_more(c: &mut Criterion) {
                     || {
                         // The clone has no room for one more; a fold that grew has.
                         let mut folded = before.clone();
-                        folded.take(place, view, &last);
+                        assert_eq!(folded.take(place, view, &last), Taken::Added);
                         folded.resume_point();
                         folded
                     },
                     |mut folded| {
-                        black_box(folded.take(place, view, &more));
+                        assert_eq!(folded.take(place, view, &more), Taken::Added);
                         let point = folded.resume_point();
                         (folded, point)
                     },
