@@ -29,15 +29,17 @@ pub struct Moment {
 #[must_use]
 pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
     let model = family.registry.source_model(family.audience);
-    modelled_series(family, times, model.map(Arc::as_ref))
+    let found = modelled_series(family, times, model.map(Arc::as_ref));
+    found.into_iter().map(|(moment, _)| moment).collect()
 }
 
-/// The same as if a source model were in force, and no other.
+/// The same as if a source model were in force, and no other; beside each moment the
+/// likelihood, under each outcome then, of all that comes after it.
 pub(crate) fn modelled_series(
     family: Family<'_>,
     times: &[Timestamp],
     model: Option<&SourceModel>,
-) -> Vec<Moment> {
+) -> Vec<(Moment, Vec<f64>)> {
     let Family {
         place,
         registry,
@@ -80,12 +82,12 @@ pub(crate) fn modelled_series(
     let smoothed = smoothed(&mut fold, times);
     let pairs = filtered.into_iter().zip(smoothed);
     pairs
-        .map(|(filtered, smoothed)| Moment { filtered, smoothed })
+        .map(|(filtered, (smoothed, after))| (Moment { filtered, smoothed }, after))
         .collect()
 }
 
 /// One pass back over all that is said after the first of the times.
-fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
+fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<(Vec<f64>, Vec<f64>)> {
     let (Some(first), Some(last)) = (times.first(), times.last()) else {
         return Vec::new();
     };
@@ -103,14 +105,14 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
         rules.pass_silence(&mut stood, hour);
         let mut state = stood.clone();
         rules.pass_to(&mut state, hour, known_until);
-        smoothed.push(state.alpha);
+        smoothed.push((state.alpha, Vec::new()));
     }
     let rules = fold.chain.filter();
     let later = fold.chain.later(first.slot());
     let beats = rules.beats(&start, hours(*first), &later, known_until);
     let mut message = vec![1.0; fold.outcomes().count()];
     let mut beats = beats.iter().rev().peekable();
-    for (time, belief) in times.iter().zip(&mut smoothed).rev() {
+    for (time, (belief, after)) in times.iter().zip(&mut smoothed).rev() {
         let hour = hours(*time);
         // Beats whose gap begins after this moment lie behind it as a whole.
         while let Some(beat) = beats.next_if(|beat| beat.after > hour) {
@@ -123,6 +125,7 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
         }
         multiply(belief, &here);
         take_to(belief, fold.temper);
+        *after = here;
     }
     smoothed
 }

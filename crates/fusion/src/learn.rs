@@ -228,7 +228,9 @@ fn begins(cells: &Cells) -> Vec<usize> {
 /// source:  φ_s,r = (N_s,r + m_s G_r) / (N_s,r+ + m_s)                m_s = 20
 /// ```
 ///
-/// The factor keeps a prolific source from owning its class.
+/// The factor keeps a prolific source from owning its class. How much of a row is said
+/// to be *contested* stays the prior's: when a contest began and ended is known too
+/// badly to count by it.
 #[must_use]
 pub fn pooled(class: &[(Cells, CellCounts)]) -> Vec<Cells> {
     let counts = |(cells, counts): &(Cells, CellCounts)| -> Vec<Vec<f64>> {
@@ -267,9 +269,26 @@ pub fn pooled(class: &[(Cells, CellCounts)]) -> Vec<Cells> {
                     *cell = (n + CLASS_COUNTS * class) / of_source;
                 }
             }
+            keep_contested(&mut learned, prior);
             learned
         })
         .collect()
+}
+
+/// Gives *contested* its share of each row of a prior, and scales the rest.
+fn keep_contested(learned: &mut Cells, prior: &Cells) {
+    let contested: &[usize] = match prior {
+        Cells::Aligned { .. } => &[1, 3, 2],
+        Cells::Independent { .. } => &[2, 1],
+    };
+    let rows = learned.rows_mut().into_iter().zip(prior.rows());
+    for ((row, prior), contested) in rows.zip(contested) {
+        let share = prior[*contested];
+        let rest: f64 = row.iter().sum::<f64>() - row[*contested];
+        row.iter_mut()
+            .for_each(|cell| *cell *= (1.0 - share) / rest);
+        row[*contested] = share;
+    }
 }
 
 /// Who copies has, of what it says after another, this share from there.
@@ -309,25 +328,32 @@ pub fn copies(claims: u64, sum: Fixed) -> f64 {
     1.0 / (1.0 + libm::exp(-(PRIOR_LOG_ODDS + EACH * value(sum))))
 }
 
-/// The exponents that are tried, in parts per million.
-pub const TEMPERS: [u32; 15] = [
+/// The exponents that are tried, in parts per million: from 0.5 to 1. Above 1 none is:
+/// sources go on saying what they believe, so what comes after agrees too well.
+pub const TEMPERS: [u32; 11] = [
     500_000, 550_000, 600_000, 650_000, 700_000, 750_000, 800_000, 850_000, 900_000, 950_000,
-    1_000_000, 1_050_000, 1_100_000, 1_150_000, 1_200_000,
+    1_000_000,
 ];
 
-/// −Σ q ln pᵀ for every exponent T that is tried: how badly a belief p, taken to it,
-/// foretold what is believed with hindsight.
+/// −ln Σ pᵀ β for every exponent T that is tried, where pᵀ is scaled to sum 1: how badly
+/// a belief p, taken to it, foretold what came after, of likelihood β under each outcome.
+///
+/// Hindsight would be no judge: it contains the belief that is judged.
 #[must_use]
-pub fn surprise(believed: &[f64], hindsight: &[f64]) -> [Fixed; TEMPERS.len()] {
+pub fn surprise(believed: &[f64], after: &[f64]) -> [Fixed; TEMPERS.len()] {
     let logs: Vec<f64> = believed
         .iter()
         .map(|p| libm::log(p.max(f64::MIN_POSITIVE)))
         .collect();
+    let most = after.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     TEMPERS.map(|temper| {
         let temper = f64::from(temper) / 1e6;
-        let all: f64 = logs.iter().map(|log| libm::exp(temper * log)).sum();
-        let all = libm::log(all);
-        let each = logs.iter().zip(hindsight);
-        fixed(each.map(|(log, q)| q * (all - temper * log)).sum())
+        let (mut all, mut met) = (0.0, 0.0);
+        for (log, likelihood) in logs.iter().zip(after) {
+            let p = libm::exp(temper * log);
+            all += p;
+            met += p * likelihood / most;
+        }
+        fixed(-libm::log((met / all).max(f64::MIN_POSITIVE)))
     })
 }

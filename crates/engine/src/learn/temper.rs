@@ -1,5 +1,5 @@
 //! How far confidence is to be trusted: the exponent by which what was believed as
-//! reports came best foretells what is believed with hindsight.
+//! reports came best foretells what was reported afterwards.
 
 use ascertain_domain::state::Ppm;
 use ascertain_domain::time::{DAY_US, HOUR_US, Slot, Timestamp};
@@ -23,15 +23,19 @@ impl Calibrator<'_> {
         let mut noons = noons(first, last);
         // Silence is known up to the cut.
         noons.push(Slot(last).start());
+        // What a tracker goes on saying confirms what it said: no judge of it.
+        if (site.sources.iter()).any(|speaker| self.silence_speaks(&speaker.id)) {
+            return counts;
+        }
         let family = site.family(self.registry, self.model.audience);
         let moments = modelled_series(family, &noons, Some(&self.model));
         let mut window = site.window();
-        for (noon, moment) in noons.iter().zip(moments) {
+        for (noon, (moment, after)) in noons.iter().zip(moments) {
             let hour = noon.slot().0;
             if hour + HINDSIGHT_HOURS > last || window.groups(hour, None) <= GATE_GROUPS {
                 continue;
             }
-            let surprises = surprise(&moment.filtered, &moment.smoothed);
+            let surprises = surprise(&moment.filtered, &after);
             let sums = counts.surprise.iter_mut().zip(surprises);
             sums.for_each(|(sum, n)| *sum += n);
         }
