@@ -11,6 +11,8 @@ pub const PRIOR_CONTESTED: f64 = 0.06;
 /// Published probabilities keep this share of a uniform distribution, so that
 /// none is ever 0 or 1.
 const PUBLISHED_FLOOR: f64 = 1e-5;
+/// And every outcome at least so many parts per million.
+const LEAST_PARTS: f64 = 1.5;
 
 /// The outcomes of a place with a number of sides: the sides, then contested,
 /// mixed, vacated, other.
@@ -144,10 +146,13 @@ pub fn parts_per_million(distribution: &[f64]) -> Vec<u32> {
     const WHOLE: f64 = 1e6;
     let mut values = distribution.to_vec();
     normalise(&mut values);
-    let uniform = PUBLISHED_FLOOR / values.len().max(1) as f64;
+    let count = values.len().max(1) as f64;
+    // With many outcomes an even share of that would be less than one part.
+    let floor = PUBLISHED_FLOOR.max(LEAST_PARTS * count / WHOLE);
+    let uniform = floor / count;
     let scaled: Vec<f64> = values
         .iter()
-        .map(|p| (p * (1.0 - PUBLISHED_FLOOR) + uniform) * WHOLE)
+        .map(|p| (p * (1.0 - floor) + uniform) * WHOLE)
         .collect();
     // In range: 0 <= scaled <= 1e6.
     let mut parts: Vec<u32> = scaled.iter().map(|s| libm::floor(*s) as u32).collect();
@@ -189,6 +194,7 @@ mod tests {
             vec![1.0 / 3.0; 3],
             vec![0.5, 0.25, 0.25],
             vec![f64::NAN, 1.0],
+            [vec![1.0], vec![0.0; 15]].concat(),
         ] {
             let parts = parts_per_million(&d);
             assert_eq!(parts.iter().sum::<u32>(), 1_000_000, "{d:?}");
