@@ -1,7 +1,7 @@
 //! The calibrator: what is learned of sources, across places, up to a day.
 //!
 //! ```text
-//!  habits ─ tables, lags (12 rounds) ─ who may copy ─ who copies ─ temper
+//!  habits ─ pace ─ tables, lags (12 rounds) ─ who may copy, track records ─ who copies
 //! ```
 //!
 //! In each phase the counts of all places are added up, in whole numbers, and the
@@ -14,13 +14,15 @@
 //! other anchors; so neither a flood nor a crowd that colludes can vouch for itself.
 //! Where no source is an anchor no table is learned. And nothing is learned of a moment
 //! of which fewer than three other groups spoke within the 14 days before.
+//!
+//! Rates, what is said of contests, the tables of trackers and how far confidence is to
+//! be trusted are left to the priors: learned, each made answers worse (docs/decisions).
 
 mod believed;
 mod copying;
 mod counts;
 mod fit;
 mod site;
-mod temper;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,8 +58,6 @@ enum Phase {
     Candidates,
     /// Which of them copy.
     Copies,
-    /// How far confidence is to be trusted.
-    Temper,
     Done,
 }
 
@@ -107,7 +107,6 @@ impl<'a> Calibrator<'a> {
             Phase::Tables(_) => self.count_tables(site),
             Phase::Candidates => self.count_agreement(site),
             Phase::Copies => self.count_copies(site),
-            Phase::Temper => self.count_surprise(site),
             Phase::Done => Counts::default(),
         }
     }
@@ -138,10 +137,6 @@ impl<'a> Calibrator<'a> {
             }
             Phase::Copies => {
                 self.take_copies(counts);
-                Phase::Temper
-            }
-            Phase::Temper => {
-                self.take_temper(counts);
                 Phase::Done
             }
             Phase::Done => Phase::Done,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ascertain_domain::model::SourceModel;
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::filter::{FilterState, multiply};
@@ -29,17 +28,7 @@ pub struct Moment {
 #[must_use]
 pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
     let model = family.registry.source_model(family.audience);
-    let found = modelled_series(family, times, model.map(Arc::as_ref));
-    found.into_iter().map(|(moment, _)| moment).collect()
-}
-
-/// The same as if a source model were in force, and no other; beside each moment the
-/// likelihood, under each outcome then, of all that comes after it.
-pub(crate) fn modelled_series(
-    family: Family<'_>,
-    times: &[Timestamp],
-    model: Option<&SourceModel>,
-) -> Vec<(Moment, Vec<f64>)> {
+    let model = model.map(Arc::as_ref);
     let Family {
         place,
         registry,
@@ -82,12 +71,12 @@ pub(crate) fn modelled_series(
     let smoothed = smoothed(&mut fold, times);
     let pairs = filtered.into_iter().zip(smoothed);
     pairs
-        .map(|(filtered, (smoothed, after))| (Moment { filtered, smoothed }, after))
+        .map(|(filtered, smoothed)| Moment { filtered, smoothed })
         .collect()
 }
 
 /// One pass back over all that is said after the first of the times.
-fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<(Vec<f64>, Vec<f64>)> {
+fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
     let (Some(first), Some(last)) = (times.first(), times.last()) else {
         return Vec::new();
     };
@@ -105,14 +94,14 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<(Vec<f64>, Vec<f64>)>
         rules.pass_silence(&mut stood, hour);
         let mut state = stood.clone();
         rules.pass_to(&mut state, hour, known_until);
-        smoothed.push((state.alpha, Vec::new()));
+        smoothed.push(state.alpha);
     }
     let rules = fold.chain.filter();
     let later = fold.chain.later(first.slot());
     let beats = rules.beats(&start, hours(*first), &later, known_until);
     let mut message = vec![1.0; fold.outcomes().count()];
     let mut beats = beats.iter().rev().peekable();
-    for (time, (belief, after)) in times.iter().zip(&mut smoothed).rev() {
+    for (time, belief) in times.iter().zip(&mut smoothed).rev() {
         let hour = hours(*time);
         // Beats whose gap begins after this moment lie behind it as a whole.
         while let Some(beat) = beats.next_if(|beat| beat.after > hour) {
@@ -125,7 +114,6 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<(Vec<f64>, Vec<f64>)>
         }
         multiply(belief, &here);
         take_to(belief, fold.temper);
-        *after = here;
     }
     smoothed
 }

@@ -327,33 +327,3 @@ pub fn copies(claims: u64, sum: Fixed) -> f64 {
     }
     1.0 / (1.0 + libm::exp(-(PRIOR_LOG_ODDS + EACH * value(sum))))
 }
-
-/// The exponents that are tried, in parts per million: from 0.5 to 1. Above 1 none is:
-/// sources go on saying what they believe, so what comes after agrees too well.
-pub const TEMPERS: [u32; 11] = [
-    500_000, 550_000, 600_000, 650_000, 700_000, 750_000, 800_000, 850_000, 900_000, 950_000,
-    1_000_000,
-];
-
-/// −ln Σ pᵀ β for every exponent T that is tried, where pᵀ is scaled to sum 1: how badly
-/// a belief p, taken to it, foretold what came after, of likelihood β under each outcome.
-///
-/// Hindsight would be no judge: it contains the belief that is judged.
-#[must_use]
-pub fn surprise(believed: &[f64], after: &[f64]) -> [Fixed; TEMPERS.len()] {
-    let logs: Vec<f64> = believed
-        .iter()
-        .map(|p| libm::log(p.max(f64::MIN_POSITIVE)))
-        .collect();
-    let most = after.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-    TEMPERS.map(|temper| {
-        let temper = f64::from(temper) / 1e6;
-        let (mut all, mut met) = (0.0, 0.0);
-        for (log, likelihood) in logs.iter().zip(after) {
-            let p = libm::exp(temper * log);
-            all += p;
-            met += p * likelihood / most;
-        }
-        fixed(-libm::log((met / all).max(f64::MIN_POSITIVE)))
-    })
-}

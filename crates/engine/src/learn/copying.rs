@@ -48,7 +48,7 @@ impl Calibrator<'_> {
                     let likelihoods = counter.likelihoods(&site.fits[heard.fits]);
                     p.iter().zip(&likelihoods).map(|(p, l)| p * l).sum::<f64>() <= RARE
                 });
-            if rare && heard.before != Some(heard.fits) {
+            if rare && believed.lags[heard.source].is_none() && heard.before != Some(heard.fits) {
                 let mut seen: BTreeSet<usize> = BTreeSet::new();
                 for (other, _) in said.iter().rev() {
                     if *other == heard.source || !seen.insert(*other) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ascertain_domain::id::{Digest, SourceId};
 use ascertain_domain::state::Interest;
-use ascertain_fusion::learn::{CellCounts, Fixed, TEMPERS};
+use ascertain_fusion::learn::{CellCounts, Fixed};
 use ascertain_fusion::tables::Role;
 
 use crate::pace::Changes;
@@ -62,8 +62,6 @@ pub struct Counts {
     /// For such pairs: claims of the first soon after the second's, and how much they
     /// speak for copying.
     pub(crate) copied: BTreeMap<(SourceId, SourceId), (u64, Fixed)>,
-    /// For each exponent how badly beliefs foretold hindsight.
-    pub(crate) surprise: [Fixed; TEMPERS.len()],
 }
 
 impl Counts {
@@ -94,7 +92,5 @@ impl Counts {
             let sum = self.copied.entry(key).or_default();
             *sum = (sum.0 + claims, sum.1 + copied);
         }
-        let surprises = self.surprise.iter_mut().zip(other.surprise);
-        surprises.for_each(|(sum, n)| *sum += n);
     }
 }

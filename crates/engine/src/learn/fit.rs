@@ -207,19 +207,16 @@ fn count_claim(counts: &mut Counts, site: &Site, believed: &Believed<'_>, heard:
     let record = (speaker.id.clone(), heard.predicate, heard.interest);
     let record = counts.records.entry(record).or_default();
     *record = (record.0 + 1, record.1 + fixed(fared));
-    let mut weight = heard.base * heard.repetition * sharp;
     if believed.lags[heard.source].is_some() {
-        match heard.before {
-            // It says by silence already what it says again.
-            Some(before) if before == heard.fits => return,
-            Some(_) => {
-                let lag = counts.lags.entry(speaker.id.clone()).or_default();
-                lag.1 += fixed(fared * sharp);
-            }
-            None => {}
+        // Of a tracker, whose claims are changes, only its lag is learned: others show
+        // the change later, and make the quickest look wrong.
+        if heard.before.is_some_and(|before| before != heard.fits) {
+            let lag = counts.lags.entry(speaker.id.clone()).or_default();
+            lag.1 += fixed(fared * sharp);
         }
-        weight = heard.base * sharp;
+        return;
     }
+    let weight = heard.base * heard.repetition * sharp;
     let key = (speaker.id.clone(), Relation::of(heard.role));
     let cells = counts.cells.entry(key).or_default();
     counter.count(cells, p, fits, weight);
