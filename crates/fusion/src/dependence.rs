@@ -4,7 +4,7 @@
 //! neither a backdated event nor a chosen id lets a later claim take weight from
 //! an earlier one.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::filter::GroupId;
 
@@ -104,6 +104,9 @@ impl Crowd {
 /// the second soon after it, has its word from there. Learned across places.
 pub type Copies = BTreeMap<(GroupId, GroupId), f64>;
 
+/// A group, and what it said.
+type Word = (GroupId, u64);
+
 /// What has been said on one place so far, in the order in which it was known.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ledger {
@@ -112,8 +115,10 @@ pub struct Ledger {
     unproven: Crowd,
     /// What unproven sources said, before their crowd was discounted.
     unproven_said: Crowd,
-    /// What was said within the last days: group, meaning, day.
-    recent: VecDeque<(GroupId, u64, f64)>,
+    /// What was said within the last days, and by whom, in that order.
+    recent: VecDeque<(Word, f64)>,
+    /// When each of these was said last.
+    said: BTreeMap<Word, f64>,
 }
 
 impl Ledger {
@@ -174,28 +179,21 @@ impl Ledger {
     /// Π (1 − c·P) over the others whom its group copies and who said the same of
     /// late, not below 0.02.
     fn copying(&mut self, claim: &Said, copies: &Copies) -> f64 {
-        if copies.is_empty() {
-            return 1.0;
-        }
-        while self
-            .recent
-            .front()
-            .is_some_and(|(.., day)| claim.day - day > COPY_DAYS)
-        {
+        let gone = |day: f64| claim.day - day > COPY_DAYS;
+        while let Some((word, day)) = self.recent.front().copied().filter(|(_, day)| gone(*day)) {
             self.recent.pop_front();
+            if self.said.get(&word) == Some(&day) {
+                self.said.remove(&word);
+            }
         }
-        let agreeing: BTreeSet<GroupId> = self
-            .recent
-            .iter()
-            .filter(|(group, meaning, _)| *group != claim.group && *meaning == claim.meaning)
-            .map(|(group, ..)| *group)
-            .collect();
-        let left = agreeing
-            .iter()
-            .filter_map(|earlier| copies.get(&(claim.group, *earlier)))
-            .fold(1.0, |left, p| left * (1.0 - COPIED * p));
-        self.recent
-            .push_back((claim.group, claim.meaning, claim.day));
+        let of_group = (claim.group, GroupId::MIN)..=(claim.group, GroupId::MAX);
+        let left = copies
+            .range(of_group)
+            .filter(|((_, earlier), _)| self.said.contains_key(&(*earlier, claim.meaning)))
+            .fold(1.0, |left, (_, p)| left * (1.0 - COPIED * p));
+        let word = (claim.group, claim.meaning);
+        self.recent.push_back((word, claim.day));
+        self.said.insert(word, claim.day);
         left.max(COPIED_LEAST)
     }
 }
@@ -320,5 +318,13 @@ mod tests {
         assert_eq!((against_it.copying, another.copying), (1.0, 1.0));
         let late = ledger.hear(&said(1, 0, 9.0), &copies);
         assert_eq!(late.copying, 1.0);
+    }
+
+    #[test]
+    fn whom_one_copies_may_speak_before_it_is_known_that_anybody_copies() {
+        let mut ledger = Ledger::default();
+        ledger.hear(&said(0, 0, 0.0), &Copies::new());
+        let after_it = ledger.hear(&said(1, 0, 0.5), &Copies::from([((1, 0), 0.9)]));
+        assert!(after_it.copying < 0.3);
     }
 }

@@ -140,13 +140,13 @@ fn with_empty_steps(steps: &[Step], asked: &BTreeMap<i64, BTreeSet<GroupId>>) ->
     by_hour.into_values().collect()
 }
 
-/// How much a belief says: 0 for the uniform one, 1 for a certain one.
+/// How much a belief says: 0 where its leader is no surer than before any evidence, 1 for
+/// a certain one. So nothing is learned where nobody spoke.
 #[must_use]
-#[allow(clippy::cast_precision_loss)] // K is small
-pub fn sharpness(belief: &[f64]) -> f64 {
-    let uniform = 1.0 / belief.len().max(1) as f64;
-    let most = belief.iter().copied().fold(0.0, f64::max);
-    ((most - uniform) / (1.0 - uniform)).clamp(0.0, 1.0)
+pub fn sharpness(outcomes: Outcomes, belief: &[f64]) -> f64 {
+    let most = |p: &[f64]| p.iter().copied().fold(0.0, f64::max);
+    let before = most(&outcomes.prior());
+    ((most(belief) - before) / (1.0 - before)).clamp(0.0, 1.0)
 }
 
 /// Counts of the cells of a table, row after row: ten of an aligned source, five of an

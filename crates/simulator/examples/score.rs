@@ -1,11 +1,13 @@
 //! Scores the engine and the baselines on simulated conflicts.
 //!
 //! ```text
-//! cargo run --release -p ascertain-simulator --example score -- [--seeds 31,32,33] [--no-lags] [SCENARIO ...]
+//! cargo run --release -p ascertain-simulator --example score -- [--seeds 31,32,33] [--no-lags] [--learn DAY] [--no-baselines] [SCENARIO ...]
 //! ```
 //!
 //! Means over seeds, 2,400 questions each. Baselines are tuned on seeds 1 to 3 of the
-//! same scenario by log loss.
+//! same scenario by log loss. With `--learn 180` the questions after that day are
+//! answered besides, once with the priors alone and once with a source model learned
+//! from what was known before it; no truth is used.
 #![allow(clippy::print_stdout)] // a table is what it is for
 
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use ascertain_domain::report::Originator;
 use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
 use ascertain_simulator::baselines::{Baseline, Mode, Votes, tuned};
 use ascertain_simulator::score::{
-    Detection, Figures, Sample, asked as asked_of, detection, engine, figures, samples,
+    Detection, Figures, Sample, asked as asked_of, detection, engine, figures, learned, samples,
 };
 use ascertain_simulator::{Scenario, World, simulate};
 
@@ -26,6 +28,8 @@ const TUNED_ON: [u64; 3] = [1, 2, 3];
 struct Asked {
     seeds: Vec<u64>,
     lags: bool,
+    baselines: bool,
+    learn: Option<i64>,
     scenarios: Vec<String>,
 }
 
@@ -64,6 +68,8 @@ fn asked() -> Asked {
     let mut asked = Asked {
         seeds: vec![31, 32, 33],
         lags: true,
+        baselines: true,
+        learn: None,
         scenarios: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -73,6 +79,8 @@ fn asked() -> Asked {
                 let list = arguments.next().unwrap_or_default();
                 asked.seeds = list.split(',').filter_map(|s| s.parse().ok()).collect();
             }
+            "--learn" => asked.learn = arguments.next().and_then(|day| day.parse().ok()),
+            "--no-baselines" => asked.baselines = false,
             "--no-lags" => asked.lags = false,
             _ => asked.scenarios.push(argument),
         }
@@ -126,19 +134,70 @@ fn line(scenario: &str, answers: &str, filtering: &[Both], smoothing: &[Both]) {
 fn score(scenario: &Scenario, asked: &Asked) -> Result<(), IdError> {
     let begun = Instant::now();
     let worlds: Vec<(World, Vec<Sample>)> = worlds(scenario, &asked.seeds)?;
-    let (mut filtering, mut smoothing) = (Vec::new(), Vec::new());
-    for (world, samples) in &worlds {
-        let moments = engine(world, samples);
-        let filtered: Vec<Vec<f64>> = moments.iter().map(|m| m.filtered.clone()).collect();
-        let smoothed: Vec<Vec<f64>> = moments.into_iter().map(|m| m.smoothed).collect();
-        filtering.push(Both::of(samples, &filtered));
-        smoothing.push(Both::of(samples, &smoothed));
-    }
+    let (filtering, smoothing) = answered(&worlds);
     line(scenario.name, "ascertain", &filtering, &smoothing);
     let worst = |of: &[Both]| of.iter().map(|b| b.0.accuracy).fold(1.0, f64::min) * 100.0;
     let reports: usize = worlds.iter().map(|(w, _)| w.reports.len()).sum();
     let of_engine = begun.elapsed().as_secs_f64();
 
+    if let Some(day) = asked.learn {
+        after(day, &worlds);
+    }
+    if asked.baselines {
+        baselines(scenario, &worlds)?;
+    }
+    println!(
+        "{:19} worst seed {:.1} % filtering, {:.1} % smoothing; {} reports a world; {of_engine:.1} s",
+        "",
+        worst(&filtering),
+        worst(&smoothing),
+        reports / worlds.len().max(1),
+    );
+    under_attack(scenario, &worlds, &asked.seeds)?;
+    if asked.lags {
+        lags(&worlds);
+    }
+    Ok(())
+}
+
+/// What the engine answers, as it comes and in hindsight, world by world.
+fn answered(worlds: &[(World, Vec<Sample>)]) -> (Vec<Both>, Vec<Both>) {
+    let of = |(world, samples): &(World, Vec<Sample>)| {
+        let moments = engine(world, samples);
+        let filtered: Vec<Vec<f64>> = moments.iter().map(|m| m.filtered.clone()).collect();
+        let smoothed: Vec<Vec<f64>> = moments.into_iter().map(|m| m.smoothed).collect();
+        (Both::of(samples, &filtered), Both::of(samples, &smoothed))
+    };
+    worlds.iter().map(of).unzip()
+}
+
+/// The questions after a day, with the priors alone and with what was learned before it.
+fn after(day: i64, worlds: &[(World, Vec<Sample>)]) {
+    let late = |(world, samples): &(World, Vec<Sample>)| {
+        let from = world.begins.plus_micros(day * DAY_US);
+        let late = samples.iter().filter(|s| s.time >= from).copied().collect();
+        (world.clone(), late)
+    };
+    let priors: Vec<(World, Vec<Sample>)> = worlds.iter().map(late).collect();
+    let (filtering, smoothing) = answered(&priors);
+    line(
+        "",
+        &format!("from day {day}: priors"),
+        &filtering,
+        &smoothing,
+    );
+    let models = priors.into_iter();
+    let models: Vec<_> = models.map(|(w, s)| (learned(&w, day), s)).collect();
+    let (filtering, smoothing) = answered(&models);
+    line(
+        "",
+        &format!("from day {day}: learned"),
+        &filtering,
+        &smoothing,
+    );
+}
+
+fn baselines(scenario: &Scenario, worlds: &[(World, Vec<Sample>)]) -> Result<(), IdError> {
     let votes = |worlds: &[(World, Vec<Sample>)]| -> Vec<(Votes, Vec<Sample>)> {
         worlds
             .iter()
@@ -146,7 +205,7 @@ fn score(scenario: &Scenario, asked: &Asked) -> Result<(), IdError> {
             .collect()
     };
     let learnt = votes(&self::worlds(scenario, &TUNED_ON)?);
-    let tried = votes(&worlds);
+    let tried = votes(worlds);
     for baseline in Baseline::ALL {
         let of = |mode| {
             let Some(tuning) = tuned(baseline, mode, &learnt) else {
@@ -166,17 +225,6 @@ fn score(scenario: &Scenario, asked: &Asked) -> Result<(), IdError> {
             &of(Mode::Filtering),
             &of(Mode::Smoothing),
         );
-    }
-    println!(
-        "{:19} worst seed {:.1} % filtering, {:.1} % smoothing; {} reports a world; {of_engine:.1} s",
-        "",
-        worst(&filtering),
-        worst(&smoothing),
-        reports / worlds.len().max(1),
-    );
-    under_attack(scenario, &worlds, &asked.seeds)?;
-    if asked.lags {
-        lags(&worlds);
     }
     Ok(())
 }

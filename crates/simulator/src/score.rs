@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::marking::Audience;
+use ascertain_domain::registry::{RegistryChange, Version};
 use ascertain_domain::report::Report;
 use ascertain_domain::state::Outcome;
 use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
-use ascertain_engine::{Family, Moment, family_places, series};
+use ascertain_engine::{Family, Moment, family_places, learn, series};
 
 use crate::dice::{Dice, Purpose};
 use crate::world::World;
@@ -123,6 +124,30 @@ pub fn reports_of(world: &World, place: &PlaceId) -> Vec<Arc<Report>> {
     let family = family_places(place, world.registry.latest());
     let bears = |r: &&Arc<Report>| r.places().iter().any(|p| family.contains(p));
     world.reports.iter().filter(bears).cloned().collect()
+}
+
+/// The same world with a source model in force that was learned from what was known
+/// before one of its days.
+#[must_use]
+pub fn learned(world: &World, day: i64) -> World {
+    let cut = world.begins.plus_micros(day * DAY_US);
+    let view = world.registry.latest();
+    let places: Vec<&PlaceId> = world.cities.iter().chain(&world.quarters).collect();
+    let reports: Vec<_> = places.iter().map(|id| reports_of(world, id)).collect();
+    let families = places.iter().zip(&reports).filter_map(|(id, reports)| {
+        Some(Family {
+            place: view.place(id)?,
+            registry: view,
+            audience: Audience::Clear,
+            reports,
+        })
+    });
+    let model = learn(families, view, Audience::Clear, cut);
+    let mut world = world.clone();
+    let sequence = world.registry.last_sequence() + 1;
+    let change = RegistryChange::SourceModel(model);
+    world.registry.apply(sequence, Version::LATEST, change);
+    world
 }
 
 /// What the engine answers at ascending times; nothing for a place that is not there.

@@ -109,7 +109,7 @@ impl Calibrator<'_> {
                         continue;
                     };
                     let speaks = copied(p, &likelihoods, *said == heard.fits);
-                    let weight = heard.repetition * sharpness(p);
+                    let weight = heard.repetition * sharpness(site.outcomes, p);
                     let id = |source: usize| site.sources[source].id.clone();
                     let pair = (id(heard.source), id(*origin));
                     let (claims, sum) = counts.copied.entry(pair).or_default();

@@ -15,7 +15,7 @@ use ascertain_fusion::tables::Cells;
 use super::Calibrator;
 use super::believed::Believed;
 use super::counts::{Counts, Relation};
-use super::site::{GATE_GROUPS, Heard, Site};
+use super::site::{Heard, Site};
 use crate::interest::{lag_days, prior_cells};
 
 /// Before so many pairs of consecutive claims of a source about one place, nothing is
@@ -84,7 +84,8 @@ impl Calibrator<'_> {
                 let doubts = counter.table().change(site.outcomes, fits, 1.0).doubts;
                 let expected: f64 = doubts.iter().zip(p).map(|(d, p)| -d * p).sum();
                 let id = site.sources[source].id.clone();
-                counts.lags.entry(id).or_default().0 += fixed(expected * sharpness(p));
+                counts.lags.entry(id).or_default().0 +=
+                    fixed(expected * sharpness(site.outcomes, p));
             }
         }
         counts
@@ -104,7 +105,7 @@ impl Calibrator<'_> {
         let (Some((first, _)), Some((_, end))) = (by_hour.first_key_value(), site.span()) else {
             return silent;
         };
-        let mut window = site.window();
+        let mut gate = site.gated();
         let mut next = by_hour.iter().peekable();
         let mut grid = next_grid_hour(*first);
         while grid <= end.min(self.cut_hour()) {
@@ -113,7 +114,7 @@ impl Calibrator<'_> {
             }
             for (source, claim) in &last {
                 let group = site.sources[*source].group;
-                if window.groups(grid, Some(group)) >= GATE_GROUPS {
+                if gate.lets(grid, group) {
                     silent.push((grid, *source, *claim));
                 }
             }
@@ -201,7 +202,7 @@ fn count_claim(counts: &mut Counts, site: &Site, believed: &Believed<'_>, heard:
     };
     let speaker = &site.sources[heard.source];
     let fits = &site.fits[heard.fits];
-    let sharp = sharpness(p);
+    let sharp = sharpness(site.outcomes, p);
     let fared = p.iter().zip(fits).filter(|(_, fit)| **fit >= TRUE_FIT);
     let fared: f64 = fared.map(|(p, _)| p).sum();
     let record = (speaker.id.clone(), heard.predicate, heard.interest);

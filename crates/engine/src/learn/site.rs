@@ -19,9 +19,9 @@ use crate::fold::{Family, Folded};
 use crate::item::days;
 use crate::records::one_of_each;
 
-/// So many groups must have spoken of holders within this time for anything to be
-/// learned of a moment. With fewer, whom to believe cannot be told from the claims.
-pub(crate) const GATE_GROUPS: usize = 3;
+/// So many groups must have spoken of holders within this time, an anchor among them,
+/// for anything to be learned of a moment. With fewer, whom to believe cannot be told from the claims.
+const GATE_GROUPS: usize = 3;
 const GATE_HOURS: i64 = 14 * 24;
 
 /// A claim about holders of a registered source.
@@ -73,6 +73,8 @@ pub struct Site {
     pub(crate) heard: Vec<Heard>,
     /// Who spoke of holders, by hour; the unregistered as well.
     spoke: BTreeMap<i64, BTreeSet<GroupId>>,
+    /// Which anchors did.
+    anchors_spoke: BTreeMap<i64, BTreeSet<GroupId>>,
 }
 
 impl Site {
@@ -108,6 +110,7 @@ impl Site {
             fits: Vec::new(),
             heard: Vec::new(),
             spoke: BTreeMap::new(),
+            anchors_spoke: BTreeMap::new(),
         };
         site.hear(&folded, registry);
         site.gate();
@@ -130,6 +133,10 @@ impl Site {
             let Some(source) = registry.source(id) else {
                 continue;
             };
+            if source.grade.is_anchor() {
+                let anchors = self.anchors_spoke.entry(hour).or_default();
+                anchors.insert(item.group);
+            }
             let bits: Vec<u64> = fits.iter().map(|f| f.to_bits()).collect();
             let fits_index = *known_fits.entry(bits).or_insert_with(|| {
                 self.fits.push(fits.clone());
@@ -165,16 +172,16 @@ impl Site {
     fn gate(&mut self) {
         let mut order: Vec<usize> = (0..self.heard.len()).collect();
         order.sort_by_key(|i| self.heard[*i].hour);
-        let mut window = Window::new(&self.spoke);
+        let mut gate = Gate::new(&self.spoke, &self.anchors_spoke);
         for i in order {
             let Heard { hour, group, .. } = self.heard[i];
-            self.heard[i].gated_in = window.groups(hour, Some(group)) >= GATE_GROUPS;
+            self.heard[i].gated_in = gate.lets(hour, group);
         }
     }
 
-    /// Who spoke lately, for ascending hours.
-    pub(crate) fn window(&self) -> Window<'_> {
-        Window::new(&self.spoke)
+    /// Of which moments anything is learned, for ascending hours.
+    pub(crate) fn gated(&self) -> Gate<'_> {
+        Gate::new(&self.spoke, &self.anchors_spoke)
     }
 
     /// The hours of the first claim and of the last.
@@ -195,8 +202,32 @@ impl Site {
     }
 }
 
+/// Tells, for ascending hours, of which groups anything is learned.
+pub(crate) struct Gate<'a> {
+    all: Window<'a>,
+    anchors: Window<'a>,
+}
+
+impl<'a> Gate<'a> {
+    fn new(
+        spoke: &'a BTreeMap<i64, BTreeSet<GroupId>>,
+        anchors: &'a BTreeMap<i64, BTreeSet<GroupId>>,
+    ) -> Self {
+        Self {
+            all: Window::new(spoke),
+            anchors: Window::new(anchors),
+        }
+    }
+
+    /// Whether enough others had spoken for a group's words to be judged, an anchor
+    /// among them.
+    pub(crate) fn lets(&mut self, hour: i64, group: GroupId) -> bool {
+        self.all.groups(hour, group) >= GATE_GROUPS && self.anchors.groups(hour, group) > 0
+    }
+}
+
 /// The groups that spoke of holders within the last days, for ascending hours.
-pub(crate) struct Window<'a> {
+struct Window<'a> {
     spoke: &'a BTreeMap<i64, BTreeSet<GroupId>>,
     within: BTreeMap<GroupId, usize>,
     /// The hours counted: after the first, up to the second.
@@ -215,7 +246,7 @@ impl<'a> Window<'a> {
 
     /// How many groups spoke in the 14 days up to an hour, that hour included, beside
     /// one.
-    pub(crate) fn groups(&mut self, hour: i64, beside: Option<GroupId>) -> usize {
+    fn groups(&mut self, hour: i64, beside: GroupId) -> usize {
         if hour > self.counted.1 {
             for group in self
                 .spoke
@@ -242,7 +273,7 @@ impl<'a> Window<'a> {
             }
             self.counted.0 = from;
         }
-        let own = beside.is_some_and(|group| self.within.contains_key(&group));
+        let own = self.within.contains_key(&beside);
         self.within.len() - usize::from(own)
     }
 }
