@@ -281,6 +281,7 @@ impl<'a> World<'a> {
                 modality: Modality::Asserted,
             }],
             evidence: Vec::new(),
+            text_simhash: None,
             marking: Marking::Clear,
             time_inconsistent: false,
             statement_digest: digest,

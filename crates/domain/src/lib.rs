@@ -6,6 +6,7 @@
 //! what an answer may depend on.
 
 pub mod actor;
+pub mod evidence;
 pub mod id;
 pub mod marking;
 pub mod model;
@@ -13,6 +14,7 @@ pub mod name;
 pub mod place;
 pub mod registry;
 pub mod report;
+pub mod simhash;
 pub mod source;
 pub mod state;
 pub mod time;

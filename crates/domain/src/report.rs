@@ -1,5 +1,6 @@
 //! Reports and claims, checked and resolved: what a fold may read of a record.
 
+use crate::evidence::Evidence;
 use crate::id::{ActorId, ClaimId, Digest, PartnerId, PlaceId, ReportId, ReportKey, SourceId};
 use crate::marking::Marking;
 use crate::source::SourceKind;
@@ -26,8 +27,11 @@ pub struct Report {
     pub published_at: Timestamp,
     /// What it claims.
     pub claims: Vec<Claim>,
-    /// Items of evidence that came with it, by SHA-256 where known, else by id; sorted.
-    pub evidence: Vec<EvidenceKey>,
+    /// Items of evidence that came with it, or that it points at; sorted.
+    pub evidence: Vec<Evidence>,
+    /// SimHash of its text ([`crate::simhash`]), as the node computed it that first
+    /// recorded the report; `None` for a short text, and in records from before there was one.
+    pub text_simhash: Option<u64>,
     /// Its marking.
     pub marking: Marking,
     /// Whether its times contradict each other; kept as they are.
@@ -61,6 +65,13 @@ impl Report {
         places.dedup();
         places
     }
+
+    /// Whether evidence came with it, and its submitter found every item refuted,
+    /// synthetic or recycled.
+    #[must_use]
+    pub fn evidence_failed(&self) -> bool {
+        !self.evidence.is_empty() && self.evidence.iter().all(|item| item.failed)
+    }
 }
 
 /// Who said it first.
@@ -79,15 +90,6 @@ pub enum Relay {
     Source(SourceId),
     /// Somebody not registered.
     Unregistered(SourceKind),
-}
-
-/// What makes two items of evidence the same.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EvidenceKey {
-    /// The same bytes, whoever brought them.
-    Sha256(Digest),
-    /// The same id of one partner, where the bytes are not known.
-    Id(PartnerId, String),
 }
 
 /// The smallest thing that can be true or false.

@@ -107,6 +107,7 @@ fn report(number: usize, known: i64, event: i64) -> Arc<Report> {
             modality: Modality::Asserted,
         }],
         evidence: Vec::new(),
+        text_simhash: None,
         marking: Marking::Clear,
         time_inconsistent: false,
         statement_digest: body,

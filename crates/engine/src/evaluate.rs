@@ -204,11 +204,12 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
         .groups
         .iter()
         .filter_map(|group| {
+            let now = question.as_of.slot().0;
             let favours = match filter.standing.get(&group.id) {
-                Some(claim) => {
-                    Favours::standing(claim, question.as_of.slot().0, outcomes.sides() + 1)
+                Some(claim) if claim.is_in_force(now) => {
+                    Favours::standing(claim, now, outcomes.sides() + 1)
                 }
-                None => group.favours.clone()?,
+                _ => group.favours.clone()?,
             };
             Some((group.facts.direct, favours))
         })

@@ -69,10 +69,15 @@ pub struct ClaimExplanation {
     pub hierarchy: f64,
     /// Factor for being hedged or a rumour.
     pub modality: f64,
-    /// The product of the five.
+    /// Factor for evidence that was found refuted, synthetic or recycled.
+    pub evidence: f64,
+    /// The product of the six.
     pub weight: f64,
     /// Its likelihood under each outcome; all 1 if it bears on no holder.
     pub likelihoods: Vec<f64>,
+    /// The report that first brought a picture, recording or text that this one's report
+    /// brings again, the same or nearly so, with the partner's own reference.
+    pub repeats: Option<(ReportKey, String)>,
     /// Who passed it on.
     pub relays: Vec<String>,
     /// Whether the report's times contradict each other.
@@ -172,11 +177,16 @@ fn explain_claim(folded: &Folded, registry: View<'_>, item: &Item) -> ClaimExpla
         copying: item.discount.copying,
         hierarchy: item.bearing.hierarchy,
         modality: item.modality,
+        evidence: item.evidence,
         weight: item.weight(),
         likelihoods: item.log_likelihoods.as_ref().map_or_else(
             || vec![1.0; folded.outcomes().count()],
             |lls| lls.iter().map(|ll| libm::exp(*ll)).collect(),
         ),
+        repeats: item.repeats.map(|first| {
+            let first = &folded.items[first].report;
+            (first.key(), first.partner_reference.clone())
+        }),
         relays: report.relays.iter().map(relay).collect(),
         time_inconsistent: report.time_inconsistent,
     }

@@ -20,6 +20,7 @@ use ascertain_fusion::standing::StandingClaim;
 use ascertain_fusion::tables::Role;
 
 use crate::bearing::bearing;
+use crate::carried::Carried;
 use crate::chain::{Chain, Mark, Running};
 use crate::group::{GroupFacts, group_id, group_key, source_group};
 use crate::interest::Standing;
@@ -67,12 +68,14 @@ pub struct Folded {
     /// Whether only what is said of the place itself counts.
     alone: bool,
     ledger: Ledger,
+    /// What reports carried, by which their claims may count once.
+    carried: Carried,
     /// Whom the sources that spoke copy.
     copies: Copies,
     /// The exponent to which what is believed is taken before it is published.
     pub(crate) temper: f64,
-    /// The last word of each source that reports only changes.
-    tracked: BTreeMap<GroupId, u64>,
+    /// The last word of each source whose silence means *still so*, and when it was said.
+    tracked: BTreeMap<GroupId, (u64, Timestamp)>,
     known: BTreeMap<ReportKey, Digest>,
     last: Option<(Timestamp, ReportKey)>,
     reconstructed: bool,
@@ -146,6 +149,7 @@ impl Folded {
             parts: Parts::none(),
             alone: false,
             ledger: Ledger::default(),
+            carried: Carried::default(),
             copies: Copies::new(),
             temper: temper(model),
             tracked: BTreeMap::new(),
@@ -276,9 +280,17 @@ impl Folded {
         let mut stands = None;
         if item.effect.speaks() {
             let fits = item.effect.fits.as_ref();
-            let mut said = item.said(source);
+            let names = self.carried.names(&item.report);
+            let is_other = |i: usize| self.items[i].report.key() != item.report.key();
+            item.repeats = self.carried.note(&names, self.items.len(), is_other);
+            let mut said = item.said(source, names);
             let before = match source.lag_days {
-                Some(_) if fits.is_some() => self.tracked.insert(item.group, said.meaning),
+                Some(_) if fits.is_some() => {
+                    let word = (said.meaning, item.stated(source));
+                    let before = self.tracked.insert(item.group, word);
+                    let stood = before.filter(|(_, at)| source.stands(*at, word.1));
+                    stood.map(|(meaning, _)| meaning)
+                }
                 _ => None,
             };
             if before == Some(said.meaning) {
@@ -298,8 +310,9 @@ impl Folded {
                 }
                 let base = item.base();
                 stands = Some(StandingClaim {
-                    since: item.entered.slot().0,
+                    since: item.stated(source).slot().0,
                     doubts: change.doubts.iter().map(|d| d * base).collect(),
+                    lapse_days: source.lapse_days,
                 });
             }
         }
@@ -312,20 +325,19 @@ impl Folded {
                 .effect
                 .sieges
                 .iter()
-                .map(|(side, is_so)| {
-                    (
-                        *side,
-                        if *is_so {
-                            item.modality
-                        } else {
-                            -item.modality
-                        },
-                    )
-                })
+                .map(|(side, is_so)| (*side, if *is_so { item.put() } else { -item.put() }))
                 .collect(),
             members: item.members.clone(),
         };
         let log_likelihoods = item.log_likelihoods.as_ref();
+        let slot = item.entered.slot();
+        // A snapshot is silent from when it was issued, however old what it states.
+        let issued_later = stands.as_ref().is_some_and(|c| Slot(c.since) != slot);
+        let (stands, stands_later) = if issued_later {
+            (None, stands)
+        } else {
+            (stands, None)
+        };
         let add_to = |step: &mut Step| {
             step.clash = step.clash.and(clash);
             if let Some(log_likelihoods) = log_likelihoods {
@@ -341,7 +353,21 @@ impl Folded {
                 step.standing.insert(group, stands);
             }
         };
-        self.chain.add(item.entered.slot(), add_to, mark);
+        self.chain.add(slot, add_to, mark);
+        if let Some(claim) = stands_later {
+            let slot = Slot(claim.since);
+            let add_to = |step: &mut Step| {
+                step.standing.insert(group, Some(claim));
+            };
+            let mark = Mark {
+                group,
+                entered: item.entered,
+                favours: None,
+                sieges: Vec::new(),
+                members: Vec::new(),
+            };
+            self.chain.add(slot, add_to, mark);
+        }
     }
 
     /// The same if what is said of the places within said nothing of the whole.

@@ -6,7 +6,8 @@ use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Polarity, Predicate};
 use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
 use ascertain_domain::state::{Interest, Ppm};
-use ascertain_domain::time::Timestamp;
+use ascertain_domain::time::{DAY_US, Timestamp};
+use ascertain_fusion::standing::SNAPSHOT_DAYS;
 use ascertain_fusion::tables::{Cells, Role, Table};
 
 /// How often an independent source of a grade is right.
@@ -62,9 +63,19 @@ pub(crate) struct Standing {
     pub unproven: bool,
     /// For a source whose silence means *still so*: its mean lag in days.
     pub lag_days: Option<f64>,
+    /// For a source that states all it knows each time: what it has not said again for so
+    /// many days no longer stands.
+    pub lapse_days: Option<u32>,
 }
 
 impl Standing {
+    /// Whether what was said at a time stands at a later one without repetition.
+    pub(crate) fn stands(&self, said: Timestamp, now: Timestamp) -> bool {
+        let days = |days| i64::from(days) * DAY_US;
+        self.lapse_days
+            .is_none_or(|lapse| now.micros() - said.micros() <= days(lapse))
+    }
+
     fn independent(grade: Grade, unproven: bool) -> Self {
         Self {
             table: Table {
@@ -73,6 +84,7 @@ impl Standing {
             },
             unproven,
             lag_days: None,
+            lapse_days: None,
         }
     }
 }
@@ -114,6 +126,7 @@ fn registered(
         table: table_of(source, role, learned),
         unproven: !source.grade.is_anchor() && !source.identity_verified,
         lag_days: lag_of(source, learned),
+        lapse_days: (source.reporting == Reporting::Snapshot).then_some(SNAPSHOT_DAYS),
     }
 }
 

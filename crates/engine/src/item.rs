@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ascertain_domain::id::{ActorId, Digest};
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::registry::View;
-use ascertain_domain::report::{Claim, EvidenceKey, Modality, Predicate, Report};
+use ascertain_domain::report::{Claim, Modality, Predicate, Report};
 use ascertain_domain::state::Interest;
 use ascertain_domain::time::{DAY_US, TimeInterval, Timestamp};
 use ascertain_fusion::dependence::{Discount, Said};
@@ -17,6 +17,10 @@ use crate::bearing::Bearing;
 use crate::effect::{Effect, Sides};
 use crate::interest::{Standing, interest, standing};
 
+/// What is left of a claim whose evidence was found refuted, synthetic or recycled, all of
+/// it.
+const FAILED_EVIDENCE: f64 = 0.2;
+
 /// A claim that bears on the place.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
@@ -27,11 +31,15 @@ pub(crate) struct Item {
     pub interest: Interest,
     pub bearing: Bearing,
     pub modality: f64,
+    /// What checking the evidence of its report leaves of it.
+    pub evidence: f64,
     pub entered: Timestamp,
     pub effect: Effect,
     /// ln L(outcome), at full weight; `None`: it bears on no holder.
     pub log_likelihoods: Option<Vec<f64>>,
     pub discount: Discount,
+    /// The first claim of another report that carried what this one's carries, by index.
+    pub repeats: Option<usize>,
     pub members: Vec<ActorId>,
 }
 
@@ -44,7 +52,7 @@ impl Item {
     /// What the fighting that it reports weighs: unrest in a city is unrest in its
     /// quarters, undiminished.
     pub(crate) fn clash(&self) -> Clash {
-        let share = self.modality * self.discount.product();
+        let share = self.put() * self.discount.product();
         self.effect.clash.times(share)
     }
 
@@ -55,19 +63,34 @@ impl Item {
 
     /// What it weighs by itself, 0 to 1.
     pub(crate) fn base(&self) -> f64 {
-        self.bearing.hierarchy * self.modality
+        self.bearing.hierarchy * self.put()
     }
 
-    /// As dependence sees it.
-    pub(crate) fn said(&self, source: &Standing) -> Said {
+    /// What it weighs as it was put, and shown: modality and evidence.
+    pub(crate) fn put(&self) -> f64 {
+        self.modality * self.evidence
+    }
+
+    /// As dependence sees it, with the names of what its report carries.
+    pub(crate) fn said(&self, source: &Standing, items: Vec<u64>) -> Said {
         Said {
             group: self.group,
-            items: self.report.evidence.iter().map(evidence_id).collect(),
+            items,
             meaning: self.effect.meaning(),
             day: days(self.report.first_known_at),
             unproven: source.unproven,
             takes_back: false,
             base: self.base(),
+        }
+    }
+
+    /// From when on its source is silent about it: since it was issued where the source
+    /// states all it knows each time, else since the event.
+    pub(crate) fn stated(&self, source: &Standing) -> Timestamp {
+        if source.lapse_days.is_some() {
+            self.report.published_at
+        } else {
+            self.entered
         }
     }
 
@@ -137,10 +160,16 @@ impl Reader<'_> {
             interest,
             bearing,
             modality: modality_weight(claim.modality),
+            evidence: if report.evidence_failed() {
+                FAILED_EVIDENCE
+            } else {
+                1.0
+            },
             entered: time,
             log_likelihoods: None,
             effect,
             discount: Discount::NONE,
+            repeats: None,
             members: self.members(&claim.predicate, time),
         }
     }
@@ -180,18 +209,6 @@ const fn modality_weight(modality: Modality) -> f64 {
         Modality::Hedged => 0.7,
         Modality::Rumoured => 0.4,
         Modality::Conditional | Modality::Intended => 0.0,
-    }
-}
-
-fn evidence_id(key: &EvidenceKey) -> u64 {
-    match key {
-        EvidenceKey::Sha256(digest) => short(digest),
-        EvidenceKey::Id(partner, id) => {
-            // The length keeps the two parts apart.
-            short(&Digest::of(
-                format!("{}:{partner}{id}", partner.as_str().len()).as_bytes(),
-            ))
-        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! async, no clock, no randomness.
 
 mod bearing;
+mod carried;
 mod chain;
 mod effect;
 mod evaluate;
@@ -38,6 +39,6 @@ pub use records::{affected_places, family_places};
 pub use series::{Moment, series};
 
 /// The method that computes the numbers; changes whenever they may.
-pub const METHOD_VERSION: &str = "prior-2";
+pub const METHOD_VERSION: &str = "prior-3";
 /// The source model in force until one is learned: the tables of the prior.
 pub const SOURCE_MODEL: &str = "prior";

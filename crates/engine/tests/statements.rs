@@ -8,7 +8,7 @@ use ascertain_domain::registry::Registry;
 use ascertain_domain::report::{Extent, Modality, Originator, Polarity, Report};
 use ascertain_domain::source::SourceKind;
 use ascertain_domain::state::{AnalyticConfidence, ControlState, Interest, Outcome, Status};
-use world::{actor_id, at, place_id, predicate, registry, report, said, shared, state};
+use world::{actor_id, at, picture, place_id, predicate, registry, report, said, shared, state};
 
 const AFFIRM: Polarity = Polarity::Affirm;
 const DENY: Polarity = Polarity::Deny;
@@ -290,10 +290,8 @@ fn one_picture_through_many_hands_is_one_group() {
         one(2, "blog", PRESENT, "west", AFFIRM, 0.1),
         one(3, "tracker", PRESENT, "west", AFFIRM, 0.2),
     ];
-    let picture =
-        ascertain_domain::report::EvidenceKey::Sha256(ascertain_domain::id::Digest::of(b"picture"));
     for report in &mut reports {
-        report.evidence = vec![picture.clone()];
+        report.evidence = vec![picture(0)];
     }
     let state = city(&registry(), &reports, 0.3);
     assert_eq!(state.independent_groups, 1);

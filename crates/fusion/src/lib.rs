@@ -5,7 +5,8 @@
 //! now slowly and now fast ([`pace`]). A
 //! claim is a soft set of outcomes, seen through what its source says when each
 //! outcome is so ([`tables`]); one that reports only changes goes on saying it by its
-//! silence ([`standing`]). Repeats and crowds weigh less ([`dependence`]). A
+//! silence ([`standing`]). Repeats and crowds weigh less
+//! ([`dependence`]), like pictures and texts too ([`likeness`]). A
 //! [`filter`] folds the claims, slot by slot, and carries beside the answer what
 //! the answer would be without each group. From what is believed with hindsight the
 //! tables are learned ([`learn`]).
@@ -18,6 +19,7 @@ pub mod dispute;
 pub mod dynamics;
 pub mod filter;
 pub mod learn;
+pub mod likeness;
 pub mod offline;
 pub mod outcomes;
 pub mod pace;

@@ -7,6 +7,9 @@
 //! process), and a change that it does show is rare news, worth much more than a
 //! repeated claim ([`crate::tables::Change`]). Silence is taken in once a day, on a grid
 //! anchored at the epoch, so that it does not depend on what arrives when.
+//!
+//! A source that states all it knows each time (a snapshot) says what it holds again and
+//! again: what it has not repeated for a while no longer stands.
 
 /// Silence is taken in every so many hours since the epoch.
 pub const GRID_HOURS: i64 = 24;
@@ -17,6 +20,10 @@ const HALVING_DAYS: f64 = 180.0;
 /// After so many days it says nothing any more.
 const OVER_DAYS: f64 = 1_800.0;
 
+/// What a snapshot source has not said again for so many days no longer stands: twice a
+/// week's issue.
+pub const SNAPSHOT_DAYS: u32 = 14;
+
 /// What a source goes on saying of a place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StandingClaim {
@@ -24,6 +31,9 @@ pub struct StandingClaim {
     pub since: i64,
     /// ln-likelihood of a day of silence under each outcome, not above 0.
     pub doubts: Vec<f64>,
+    /// After so many days without repetition it no longer stands, and until then it counts
+    /// in full; `None`: it fades slowly, as for those who report only changes.
+    pub lapse_days: Option<u32>,
 }
 
 impl StandingClaim {
@@ -33,9 +43,9 @@ impl StandingClaim {
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
     pub fn force(&self, hour: i64) -> f64 {
         let age = (hour - self.since) as f64 / 24.0;
-        if age <= 0.0 || age > OVER_DAYS {
+        if age <= 0.0 || age > self.over_days() {
             0.0
-        } else if age <= FULL_DAYS {
+        } else if self.lapse_days.is_some() || age <= FULL_DAYS {
             1.0
         } else {
             libm::exp2(-(age - FULL_DAYS) / HALVING_DAYS)
@@ -46,7 +56,11 @@ impl StandingClaim {
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
     pub fn is_in_force(&self, hour: i64) -> bool {
-        (hour - self.since) as f64 / 24.0 <= OVER_DAYS
+        (hour - self.since) as f64 / 24.0 <= self.over_days()
+    }
+
+    fn over_days(&self) -> f64 {
+        self.lapse_days.map_or(OVER_DAYS, f64::from)
     }
 }
 
@@ -65,12 +79,26 @@ mod tests {
         let claim = StandingClaim {
             since: 0,
             doubts: vec![0.0, -0.3],
+            lapse_days: None,
         };
         assert_eq!(claim.force(0), 0.0);
         assert_eq!(claim.force(24), 1.0);
         assert_eq!(claim.force(24 * 360), 0.5);
         assert_eq!(claim.force(24 * 2_000), 0.0);
         assert!(!claim.is_in_force(24 * 2_000));
+    }
+
+    #[test]
+    fn what_a_snapshot_has_not_repeated_for_a_fortnight_no_longer_stands() {
+        let claim = StandingClaim {
+            since: 0,
+            doubts: vec![0.0, -0.3],
+            lapse_days: Some(SNAPSHOT_DAYS),
+        };
+        assert_eq!(claim.force(24), 1.0);
+        assert_eq!(claim.force(24 * 14), 1.0);
+        assert_eq!(claim.force(24 * 14 + 1), 0.0);
+        assert!(claim.is_in_force(24 * 14) && !claim.is_in_force(24 * 15));
     }
 
     #[test]

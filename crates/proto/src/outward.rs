@@ -224,9 +224,14 @@ fn claim_explanation(claim: &ascertain_engine::ClaimExplanation) -> v1::ClaimExp
             copying: claim.copying,
             hierarchy: claim.hierarchy,
             modality: claim.modality,
+            evidence: claim.evidence,
         }),
         likelihoods: claim.likelihoods.clone(),
         relays: claim.relays.clone(),
+        repeats: claim
+            .repeats
+            .as_ref()
+            .map(|(key, reference)| report_reference(key, reference)),
         flags: claim
             .time_inconsistent
             .then(|| "TIME_INCONSISTENT".to_owned())

@@ -53,6 +53,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
                 group: index_of(*id),
                 since_slot: claim.since,
                 doubts: claim.doubts.clone(),
+                lapse_days: claim.lapse_days,
             })
             .collect(),
         sieges: point
@@ -126,6 +127,7 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
                 group_id: *group_id,
                 since_slot: claim.since,
                 doubts: claim.doubts.clone(),
+                lapse_days: claim.lapse_days,
             })
             .collect(),
     });
@@ -168,7 +170,7 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
     }
     let mut standing = BTreeMap::new();
     for claim in &point.standing {
-        let claim_of = reader.standing(claim.since_slot, &claim.doubts)?;
+        let claim_of = reader.standing(claim.since_slot, &claim.doubts, claim.lapse_days)?;
         standing.insert(id(claim.group)?, claim_of);
     }
     let mut sieges = Vec::with_capacity(point.sieges.len());
@@ -248,10 +250,16 @@ impl Reader {
         i.ok_or(ResumeError("the index of an outcome"))
     }
 
-    fn standing(&self, since: i64, doubts: &[f64]) -> Result<StandingClaim, ResumeError> {
+    fn standing(
+        &self,
+        since: i64,
+        doubts: &[f64],
+        lapse_days: Option<u32>,
+    ) -> Result<StandingClaim, ResumeError> {
         Ok(StandingClaim {
             since,
             doubts: self.of_all(doubts)?,
+            lapse_days,
         })
     }
 
@@ -266,7 +274,7 @@ impl Reader {
     fn part(&self, own: &wire::PartBelief) -> Result<FilterState, ResumeError> {
         let mut standing = BTreeMap::new();
         for claim in &own.standing {
-            let claim_of = self.standing(claim.since_slot, &claim.doubts)?;
+            let claim_of = self.standing(claim.since_slot, &claim.doubts, claim.lapse_days)?;
             standing.insert(claim.group_id, claim_of);
         }
         Ok(FilterState {

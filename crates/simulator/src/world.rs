@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ascertain_domain::actor::{Actor, Dated};
+use ascertain_domain::evidence::{Evidence, EvidenceKey};
 use ascertain_domain::id::{
     ActorId, ClaimId, Digest, Id, IdError, PartnerId, PlaceId, ReportId, SourceId,
 };
@@ -12,7 +13,7 @@ use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
-    Actors, Claim, EvidenceKey, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
+    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
 };
 use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
 use ascertain_domain::state::Outcome;
@@ -327,7 +328,8 @@ impl Names {
             relays: relays.into_iter().collect(),
             published_at,
             claims: vec![claim],
-            evidence: evidence.into_iter().collect(),
+            evidence: evidence.into_iter().map(Evidence::of).collect(),
+            text_simhash: None,
             marking: Marking::Clear,
             time_inconsistent: false,
             statement_digest: Digest::of(statement.as_bytes()),

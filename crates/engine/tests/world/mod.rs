@@ -6,13 +6,14 @@ pub mod wild;
 use std::sync::Arc;
 
 use ascertain_domain::actor::{Actor, Dated};
+use ascertain_domain::evidence::{Evidence, EvidenceKey, PerceptualHash};
 use ascertain_domain::id::{ActorId, ClaimId, Digest, PartnerId, PlaceId, ReportId, SourceId};
 use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
-    Actors, Claim, EvidenceKey, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
+    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
 };
 use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
 use ascertain_domain::state::ControlState;
@@ -177,10 +178,25 @@ pub fn report(number: u32, source: &str, day: f64, claims: Vec<Claim>) -> Report
         published_at: at(day),
         claims,
         evidence: vec![],
+        text_simhash: None,
         marking: Marking::Clear,
         time_inconsistent: false,
         statement_digest: Digest::of(text.as_bytes()),
         body_digest: Digest::of(format!("body {text}").as_bytes()),
+    }
+}
+
+/// One of three pictures, the last two near each other.
+pub fn picture(number: u8) -> Evidence {
+    let hash = [
+        "phash:0123456789abcdef",
+        "phash:fedcba9876543210",
+        "phash:fedcba9876543213",
+    ];
+    let hash = hash[usize::from(number) % 3];
+    Evidence {
+        perceptual_hash: Some(PerceptualHash::parse(hash).unwrap()),
+        ..Evidence::of(EvidenceKey::Sha256(Digest::of(&[number])))
     }
 }
 
@@ -242,7 +258,7 @@ prop_compose! {
         let mut report = report(number, SOURCES[source], 0.0, claims);
         report.published_at = published;
         report.first_known_at = published.plus_micros(late * HOUR_US);
-        report.evidence = image.map(|i| EvidenceKey::Sha256(Digest::of(&[i]))).into_iter().collect();
+        report.evidence = image.map(picture).into_iter().collect();
         let text = format!("{report:?}");
         report.statement_digest = Digest::of(text.as_bytes());
         report.body_digest = Digest::of(format!("body {text}").as_bytes());
@@ -295,7 +311,7 @@ prop_compose! {
             ..claim
         });
         let mut report = report(0, sources[source], 0.0, claims.collect());
-        report.evidence = image.map(|i| EvidenceKey::Sha256(Digest::of(&[i]))).into_iter().collect();
+        report.evidence = image.map(picture).into_iter().collect();
         (gap, late, report)
     }
 }

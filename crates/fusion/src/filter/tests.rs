@@ -46,6 +46,7 @@ fn tracked(hour: i64, group: GroupId, label: usize) -> Step {
     let claim = StandingClaim {
         since: hour,
         doubts,
+        lapse_days: None,
     };
     step.standing.insert(group, Some(claim));
     step

@@ -125,6 +125,19 @@ pub(super) fn extent(extent: v1::Extent) -> Extent {
     }
 }
 
+/// Whether checking found that an item is not what it is said to be.
+pub(super) fn failed(verification: v1::Verification) -> bool {
+    match verification {
+        v1::Verification::Refuted | v1::Verification::Synthetic | v1::Verification::Recycled => {
+            true
+        }
+        v1::Verification::Unspecified
+        | v1::Verification::Unverified
+        | v1::Verification::UnderReview
+        | v1::Verification::Verified => false,
+    }
+}
+
 /// Unspecified is read as asserted.
 pub(super) fn modality(modality: v1::Modality) -> Modality {
     match modality {

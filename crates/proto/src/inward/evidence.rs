@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ascertain_domain::evidence::PerceptualHash;
 use ascertain_domain::id::ClaimId;
 use ascertain_domain::violation::{Reason, Violations};
 
@@ -49,12 +50,10 @@ fn resolve(item: &mut v1::Evidence, context: &Context<'_>, v: &mut Violations) {
         v.add("sha256", Reason::Malformed, what);
     }
     text::check_line(&item.perceptual_hash, 200, "perceptual_hash", v);
-    if !item.perceptual_hash.is_empty() && !is_perceptual_hash(&item.perceptual_hash) {
-        v.add(
-            "perceptual_hash",
-            Reason::Malformed,
-            "is not of the form `ALGORITHM:HEX`",
-        );
+    if !item.perceptual_hash.is_empty()
+        && let Err(error) = PerceptualHash::parse(&item.perceptual_hash)
+    {
+        v.add("perceptual_hash", Reason::Malformed, error.to_string());
     }
     text::check_line(&item.original_locator, 2_000, "original_locator", v);
     text::check_line(&item.archived_locator, 2_000, "archived_locator", v);
@@ -83,10 +82,4 @@ fn resolve(item: &mut v1::Evidence, context: &Context<'_>, v: &mut Violations) {
         text::check_line(line, 2_000, &format!("custody_log[{i}]"), v);
     }
     text::check_line(&item.handling, 200, "handling", v);
-}
-
-fn is_perceptual_hash(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(algorithm, hex)| {
-        !algorithm.is_empty() && !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit())
-    })
 }

@@ -3,6 +3,7 @@
 use ascertain_domain::id::{Digest, PlaceId, ReportId};
 use ascertain_domain::marking::Marking;
 use ascertain_domain::registry::View;
+use ascertain_domain::simhash::simhash;
 use ascertain_domain::time::Timestamp;
 use ascertain_domain::violation::{Reason, Violation, Violations};
 use prost::Message as _;
@@ -73,12 +74,14 @@ pub fn check(
     let Some(id) = id else { return Err(Vec::new()) };
 
     let pending_links = links(&report, id);
+    let text_simhash = simhash(&report.text);
     let content = content::split(&mut report);
     let recorded = log::v1::RecordedReport {
         report: Some(report),
         submitted_digest: submitted_digest.0.to_vec(),
         content_commitment: Digest::of(&content.encode_to_vec()).0.to_vec(),
         time_inconsistent: seen.time_inconsistent,
+        text_simhash,
     };
     let flags = seen.time_inconsistent.then(|| TIME_INCONSISTENT.to_owned());
     Ok(Checked {

@@ -1,7 +1,8 @@
 //! A recorded report as a fold may read it.
 
+use ascertain_domain::evidence::{Evidence, EvidenceKey, PerceptualHash};
 use ascertain_domain::id::{Digest, Id, PartnerId, ReportId};
-use ascertain_domain::report::{Actors, Claim, EvidenceKey, Originator, Predicate, Relay, Report};
+use ascertain_domain::report::{Actors, Claim, Originator, Predicate, Relay, Report};
 use ascertain_domain::violation::{Reason, Violations};
 use prost::Message as _;
 
@@ -49,6 +50,7 @@ pub(super) fn decode(
         published_at: time::required(wire.published_at.as_ref(), "published_at", v)?,
         claims,
         evidence: evidence(wire, &partner, v),
+        text_simhash: recorded.text_simhash,
         marking,
         time_inconsistent: recorded.time_inconsistent,
         statement_digest: statement_digest(body, recorded),
@@ -127,26 +129,32 @@ fn party_identity(party: &v1::AttributionParty, v: &mut Violations) -> Option<Re
     }
 }
 
-fn evidence(wire: &v1::Report, partner: &PartnerId, v: &mut Violations) -> Vec<EvidenceKey> {
-    let mut keys = Vec::with_capacity(wire.evidence.len() + wire.evidence_ids.len());
+fn evidence(wire: &v1::Report, partner: &PartnerId, v: &mut Violations) -> Vec<Evidence> {
+    let mut items = Vec::with_capacity(wire.evidence.len() + wire.evidence_ids.len());
+    let by_id = |id: &String| EvidenceKey::Id(partner.clone(), id.clone());
     for (i, item) in wire.evidence.iter().enumerate() {
-        match <[u8; 32]>::try_from(item.sha256.as_slice()) {
-            Ok(digest) => keys.push(EvidenceKey::Sha256(Digest(digest))),
-            Err(_) if item.sha256.is_empty() => {
-                keys.push(EvidenceKey::Id(partner.clone(), item.evidence_id.clone()));
-            }
+        let key = match <[u8; 32]>::try_from(item.sha256.as_slice()) {
+            Ok(digest) => EvidenceKey::Sha256(Digest(digest)),
+            Err(_) if item.sha256.is_empty() => by_id(&item.evidence_id),
             Err(_) => {
                 let what = format!("has {} bytes; a SHA-256 has 32", item.sha256.len());
                 v.add(&format!("evidence[{i}].sha256"), Reason::Malformed, what);
+                continue;
             }
-        }
+        };
+        items.push(Evidence {
+            key,
+            // Records from before hashes were read may hold what is none.
+            perceptual_hash: PerceptualHash::parse(&item.perceptual_hash).ok(),
+            failed: enums::failed(item.verification()),
+        });
     }
     let brought = |id: &String| wire.evidence.iter().any(|item| item.evidence_id == *id);
     let linked = wire.evidence_ids.iter().filter(|id| !brought(id));
-    keys.extend(linked.map(|id| EvidenceKey::Id(partner.clone(), id.clone())));
-    keys.sort();
-    keys.dedup();
-    keys
+    items.extend(linked.map(|id| Evidence::of(by_id(id))));
+    items.sort();
+    items.dedup();
+    items
 }
 
 fn claim(wire: &v1::Claim, v: &mut Violations) -> Option<Claim> {

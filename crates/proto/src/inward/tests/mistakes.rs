@@ -244,6 +244,22 @@ fn evidence_has_an_id_a_kind_and_a_whole_digest() {
 }
 
 #[test]
+fn a_perceptual_hash_says_what_is_wrong_with_it() {
+    let described = |hash: &str| {
+        let mut report = report();
+        report.evidence[0].perceptual_hash = hash.to_owned();
+        let found = check(&report, registered().latest(), received()).unwrap_err();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].field, "report.evidence[0].perceptual_hash");
+        found[0].description.clone()
+    };
+    assert!(described("0123456789abcdef").contains("ALGORITHM:HEX"));
+    assert!(described("phash:0123").contains("4 hexadecimal digits"));
+    assert!(described("phash:0123456789abcdeg").contains("'g'"));
+    assert!(described(":0123456789abcdef").contains("names its algorithm"));
+}
+
+#[test]
 fn more_than_a_hundred_mistakes_are_not_told_one_by_one() {
     let bad = v1::Claim {
         predicate: 0,

@@ -1,0 +1,176 @@
+//! Which pictures, and which texts, are the same but for small changes: bit strings that
+//! were made so that like things have like bits (perceptual hashes, SimHash; Charikar,
+//! "Similarity estimation techniques from rounding algorithms", STOC 2002).
+//!
+//! Each new one takes the name of the earliest known one that is near it. Near ones are
+//! found by bands: of strings that differ in at most k bits, cut alike into k + 1 bands,
+//! at least one band is the same (Manku, Jain, Das Sarma, "Detecting near-duplicates for
+//! web crawling", WWW 2007).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most bits of a print.
+pub const MOST_BITS: u32 = 256;
+
+/// A bit string by which like things are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Print {
+    /// What made it; only prints of one kind and length are compared.
+    pub kind: u64,
+    /// Its bits, from the highest of the first word on.
+    pub bits: [u64; 4],
+    /// How many they are, at most [`MOST_BITS`].
+    pub length: u32,
+    /// In at most so many bits two of them differ that count as one.
+    pub apart: u32,
+}
+
+impl Print {
+    /// In how many bits it differs from another.
+    fn distance(&self, other: &[u64; 4]) -> u32 {
+        let words = self.bits.iter().zip(other);
+        words.map(|(a, b)| (a ^ b).count_ones()).sum()
+    }
+
+    /// The bands, one more than it may differ in bits.
+    fn bands(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        let length = self.length.min(MOST_BITS);
+        let count = self.apart + 1;
+        (0..count).map(move |band| {
+            let bits = band * length / count..(band + 1) * length / count;
+            (band, bits.fold(0, |value, at| value << 1 | self.bit(at)))
+        })
+    }
+
+    fn bit(&self, at: u32) -> u64 {
+        let word = self.bits.get(at as usize / 64).copied().unwrap_or(0);
+        word >> (63 - at % 64) & 1
+    }
+}
+
+/// The prints known so far, in the order in which they were.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Likeness {
+    /// By kind, length and distance.
+    alike: BTreeMap<(u64, u32, u32), Alike>,
+}
+
+/// Prints that can be compared.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Alike {
+    /// Each with its name, the earliest first.
+    known: Vec<([u64; 4], u64)>,
+    /// Band, what it holds, and the index of the print.
+    bands: BTreeSet<(u32, u64, u32)>,
+}
+
+impl Likeness {
+    /// The name of the earliest known print that is near this one, else its own name,
+    /// which it then goes by.
+    pub fn name(&mut self, print: &Print, own: u64) -> u64 {
+        let key = (print.kind, print.length, print.apart);
+        let alike = self.alike.entry(key).or_default();
+        let near = alike.earliest_near(print);
+        let name = near.map_or(own, |(_, name)| name);
+        let again = near.is_some_and(|(bits, _)| bits == print.bits);
+        if !again && let Ok(index) = u32::try_from(alike.known.len()) {
+            alike.known.push((print.bits, name));
+            let bands = print.bands().map(|(band, held)| (band, held, index));
+            alike.bands.extend(bands);
+        }
+        name
+    }
+}
+
+impl Alike {
+    fn earliest_near(&self, print: &Print) -> Option<([u64; 4], u64)> {
+        let in_band =
+            |(band, held): (u32, u64)| self.bands.range((band, held, 0)..=(band, held, u32::MAX));
+        let candidates = print.bands().flat_map(in_band);
+        let near = candidates.filter_map(|(_, _, index)| {
+            let known = self.known.get(*index as usize)?;
+            (print.distance(&known.0) <= print.apart).then_some((*index, *known))
+        });
+        near.min_by_key(|(index, _)| *index).map(|(_, known)| known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn print(bits: [u64; 4], length: u32, apart: u32) -> Print {
+        Print {
+            kind: 1,
+            bits,
+            length,
+            apart,
+        }
+    }
+
+    fn short(bits: u64) -> Print {
+        print([bits, 0, 0, 0], 64, 6)
+    }
+
+    #[test]
+    fn what_differs_in_a_few_bits_goes_by_the_earlier_name() {
+        let mut likeness = Likeness::default();
+        assert_eq!(likeness.name(&short(0xffff_0000_ffff_0000), 10), 10);
+        // Six bits, each in a band of its own.
+        let six = 0xffff_0000_ffff_0000 ^ 0x0040_1004_0100_4010;
+        assert_eq!(likeness.name(&short(six), 11), 10);
+        let seven = 0xffff_0000_ffff_0000 ^ 0x8040_1004_0100_4010_u64;
+        assert_eq!((seven ^ 0xffff_0000_ffff_0000_u64).count_ones(), 7);
+        let mut alone = Likeness::default();
+        alone.name(&short(0xffff_0000_ffff_0000), 10);
+        assert_eq!(alone.name(&short(seven), 12), 12);
+    }
+
+    #[test]
+    fn every_pair_near_enough_is_found_whatever_bits_differ() {
+        // A walk over pairs of bits by a step that is prime to 256.
+        let base = [0x0123_4567_89ab_cdef, 42, u64::MAX, 7];
+        for start in 0..256_u32 {
+            let mut changed = base;
+            for i in 0..25 {
+                let at = (start + i * 101) % 256;
+                changed[at as usize / 64] ^= 1 << (63 - at % 64);
+            }
+            let mut likeness = Likeness::default();
+            likeness.name(&print(base, 256, 25), 1);
+            assert_eq!(likeness.name(&print(changed, 256, 25), 2), 1, "{start}");
+        }
+    }
+
+    #[test]
+    fn a_chain_of_small_changes_keeps_one_name() {
+        let mut likeness = Likeness::default();
+        for (own, bits) in [(1, 0), (2, 0x3f), (3, 0xfff)] {
+            assert_eq!(likeness.name(&short(bits), own), 1);
+        }
+    }
+
+    #[test]
+    fn of_several_near_ones_the_earliest_gives_the_name() {
+        let mut likeness = Likeness::default();
+        likeness.name(&short(0), 1);
+        likeness.name(&short(0xfff), 2);
+        assert_eq!(likeness.name(&short(0x3f), 3), 1);
+        let mut otherwise = Likeness::default();
+        otherwise.name(&short(0xfff), 2);
+        otherwise.name(&short(0), 1);
+        assert_eq!(otherwise.name(&short(0x3f), 3), 2);
+    }
+
+    #[test]
+    fn what_was_made_otherwise_is_not_compared() {
+        let mut likeness = Likeness::default();
+        likeness.name(&short(5), 1);
+        let other_kind = Print {
+            kind: 2,
+            ..short(5)
+        };
+        assert_eq!(likeness.name(&other_kind, 2), 2);
+        assert_eq!(likeness.name(&print([5, 0, 0, 0], 128, 12), 3), 3);
+    }
+}
