@@ -145,29 +145,28 @@ impl Changes {
         let kept = libm::exp(-1.0 / FORGET_DAYS);
         let mut paces = BTreeMap::new();
         for (area, shown) in &self.shown {
-            let Some((first, _)) = shown.first_key_value() else {
-                continue;
-            };
             let spoken_of = self.spoken_of.get(area);
-            let last = shown.last_key_value().map_or(*first, |(day, _)| *day);
-            let (mut day, mut recent) = (*first, 0.0);
-            let mut pace = BTreeMap::new();
-            loop {
-                recent = (recent + shown.get(&day).map_or(0.0, |n| *n as f64)) * kept;
-                day += 1;
-                let places: u64 =
-                    spoken_of.map_or(0, |days| days.range(..day).map(|(_, n)| n).sum());
-                let rate = recent / (FORGET_DAYS * (places as f64 + QUIET_PLACES));
+            let places = |day: i64| -> u64 {
+                spoken_of.map_or(0, |days| days.range(..day).map(|(_, n)| n).sum())
+            };
+            let (mut pace, mut recent) = (BTreeMap::new(), 0.0);
+            let mut next = shown.keys().next().copied();
+            while let Some(today) = next {
+                recent = (recent + shown.get(&today).map_or(0.0, |n| *n as f64)) * kept;
+                let day = today + 1;
+                let rate = recent / (FORGET_DAYS * (places(day) as f64 + QUIET_PLACES));
                 let from = i32::try_from(day).unwrap_or(i32::MAX);
-                if rate < LEAST {
+                // `round` is exact on every target.
+                let ppm = (rate * 1e6).round() as u32;
+                next = if rate < LEAST {
+                    // Forgotten: nothing is written until the next change.
+                    recent = 0.0;
                     pace.insert(from, 0);
-                    if day > last {
-                        break;
-                    }
+                    shown.range(day..).next().map(|(day, _)| *day)
                 } else {
-                    // `round` is exact on every target.
-                    pace.insert(from, (rate * 1e6).round() as u32);
-                }
+                    pace.insert(from, ppm);
+                    Some(day)
+                };
             }
             paces.insert(area.clone(), pace);
         }
@@ -188,4 +187,36 @@ fn day_of(time: Timestamp) -> i64 {
 pub fn declared_changes_only(source: &SourceId, registry: View<'_>) -> bool {
     let source = registry.source(source);
     source.is_some_and(|s| matches!(s.reporting, Reporting::ChangesOnly | Reporting::Snapshot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area() -> PlaceId {
+        PlaceId::new("governorate").unwrap()
+    }
+
+    fn pace_of(days: &[i64]) -> BTreeMap<i32, u32> {
+        let changes = Changes {
+            shown: BTreeMap::from([(area(), days.iter().map(|day| (*day, 1)).collect())]),
+            spoken_of: BTreeMap::from([(area(), BTreeMap::from([(0, 5)]))]),
+        };
+        changes.pace().remove(&area()).unwrap()
+    }
+
+    #[test]
+    fn a_change_quickens_the_days_after_it_and_is_forgotten() {
+        let pace = pace_of(&[100]);
+        assert_eq!(pace.first_key_value().unwrap().0, &101);
+        let rates: Vec<u32> = pace.values().copied().collect();
+        assert!(rates.is_sorted_by(|a, b| a > b));
+        assert_eq!(rates.last(), Some(&0));
+    }
+
+    #[test]
+    fn between_wars_nothing_is_written_however_long_the_peace() {
+        let one = pace_of(&[100]).len();
+        assert_eq!(pace_of(&[100, 1_000_000]).len(), 2 * one);
+    }
 }
