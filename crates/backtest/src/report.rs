@@ -26,6 +26,9 @@ pub struct Report {
     pub some_source_is_right: Option<Blocks<f64>>,
     /// How ours and the vote of each source's last word differ near a change.
     pub differences: Vec<Difference>,
+    /// Timed: the exponent for beliefs that suits all known truths best; what a source
+    /// model may carry as its temper. `None` without truth.
+    pub temper: Option<f64>,
     /// Baselines that were not run, with why.
     pub skipped: Vec<(&'static str, &'static str)>,
     /// What was found in the files.
@@ -103,6 +106,7 @@ impl Report {
             counts: counts(claims, truth),
             some_source_is_right: None,
             differences: Vec::new(),
+            temper: None,
             skipped,
             noted: Noted::default(),
             seconds: 0.0,
@@ -153,6 +157,7 @@ impl Report {
                 near_change: right(NEAR_CHANGE),
             }),
             differences: bootstrap::differences(&run.near_by_place),
+            temper: run.temper,
             skipped,
             noted: Noted::default(),
             seconds: 0.0,

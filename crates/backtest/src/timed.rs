@@ -1,6 +1,7 @@
 //! Claims with times: the engine's belief at each noon, then and in hindsight,
 //! beside the baselines.
 
+mod calibrated;
 mod score;
 mod stretches;
 
@@ -17,6 +18,7 @@ use crate::parallel;
 use crate::read::{Change, Claims, Interval, Truth};
 use crate::untimed::{is_dawid_skene, is_too_large};
 use crate::world::World;
+use calibrated::{Calibration, Tempered};
 use score::{Day, Kinds};
 use stretches::{HALF_LIVES, Stretch, stretches};
 
@@ -31,9 +33,10 @@ const OPEN_DAYS: i64 = 3_653;
 
 /// The methods that are scored, in the order of sums. The tunings of the decayed
 /// vote come last.
-pub(crate) const METHODS: [&str; 6] = [
+pub(crate) const METHODS: [&str; 7] = [
     "ascertain",
     "ascertain-smoothed",
+    "ascertain-calibrated",
     "latest per source, vote",
     "latest claim wins",
     "majority of all claims so far",
@@ -41,10 +44,11 @@ pub(crate) const METHODS: [&str; 6] = [
 ];
 pub(crate) const ASCERTAIN: usize = 0;
 pub(crate) const SMOOTHED: usize = 1;
-pub(crate) const VOTE: usize = 2;
-const NEWEST: usize = 3;
-const MAJORITY: usize = 4;
-pub(crate) const DAWID_SKENE: usize = 5;
+pub(crate) const CALIBRATED: usize = 2;
+pub(crate) const VOTE: usize = 3;
+const NEWEST: usize = 4;
+const MAJORITY: usize = 5;
+pub(crate) const DAWID_SKENE: usize = 6;
 const ALL_METHODS: usize = METHODS.len() + HALF_LIVES.len();
 
 /// What came of a timed set.
@@ -53,6 +57,8 @@ pub(crate) struct TimedRun {
     pub(crate) sums: Vec<Sums>,
     /// The sums of the decayed vote, with the half-life in days of each.
     pub(crate) decayed: Vec<(f64, Sums)>,
+    /// The exponent for beliefs that suits all known truths best.
+    pub(crate) temper: Option<f64>,
     /// How long each of [`METHODS`] took.
     pub(crate) seconds: [f64; METHODS.len()],
     /// Whether Dawid–Skene was run.
@@ -123,6 +129,7 @@ struct PlaceRun {
     rows: Vec<u8>,
     days: u64,
     sums: Option<Vec<Sums>>,
+    tempered: Option<Tempered>,
     some_right: [u64; score::BLOCKS],
     /// How long the engine, the baselines and all of it took.
     engine: Duration,
@@ -155,6 +162,7 @@ pub(crate) fn run(
     let mut run = TimedRun {
         sums: Vec::new(),
         decayed: Vec::new(),
+        temper: None,
         seconds,
         dawid_skene: setting.dawid_skene.is_some(),
         some_right: [0; score::BLOCKS],
@@ -162,6 +170,7 @@ pub(crate) fn run(
         place_days: 0,
         without_noon: 0,
     };
+    let mut calibration = Calibration::new();
     let count = claims.places.len();
     let mut done = 0;
     while done < count {
@@ -169,7 +178,7 @@ pub(crate) fn run(
         let batch = done..count.min(done + BATCH);
         done = batch.end;
         let start = Instant::now();
-        let places = parallel::map(batch, |place| {
+        let places = parallel::map(batch.clone(), |place| {
             let start = Instant::now();
             let mut run = setting.place(place);
             run.all = start.elapsed();
@@ -179,7 +188,7 @@ pub(crate) fn run(
         let took: f64 = places.iter().map(|place| place.all.as_secs_f64()).sum();
         // Places are worked on side by side: each method gets its share of what passed.
         let share = |time: Duration| time.as_secs_f64() / took.max(f64::MIN_POSITIVE) * passed;
-        for place in places {
+        for (index, place) in batch.zip(places) {
             if let Some(out) = &mut out {
                 out.write_all(&place.rows).map_err(&write_error)?;
             }
@@ -191,6 +200,9 @@ pub(crate) fn run(
                 continue;
             };
             sums.iter_mut().zip(of_place).for_each(|(s, p)| s.merge(p));
+            if let Some(tempered) = &place.tempered {
+                calibration.add(index, tempered);
+            }
             for (all, right) in run.some_right.iter_mut().zip(place.some_right) {
                 *all += right;
             }
@@ -204,6 +216,9 @@ pub(crate) fn run(
     progress(count, count);
     // These are worked out together with another, and so take the same time.
     run.seconds[SMOOTHED] = run.seconds[ASCERTAIN];
+    run.seconds[CALIBRATED] = run.seconds[ASCERTAIN];
+    sums[CALIBRATED] = calibration.cross_fitted();
+    run.temper = truth.and_then(|_| calibration.temper());
     run.seconds[NEWEST] = run.seconds[VOTE];
     run.seconds[MAJORITY] = run.seconds[VOTE];
     let decayed = sums.split_off(METHODS.len());
@@ -287,6 +302,7 @@ impl<'a> Setting<'a> {
             rows: Vec::new(),
             days: 0,
             sums: None,
+            tempered: None,
             some_right: [0; score::BLOCKS],
             engine: Duration::ZERO,
             others: Duration::ZERO,
@@ -351,6 +367,7 @@ impl<'a> Setting<'a> {
         run.others = start.elapsed();
         let changes = Change::among(intervals);
         let mut sums = vec![Sums::default(); ALL_METHODS];
+        let mut tempered = Tempered::new();
         for ((day, noon), moment) in days.iter().zip(moments) {
             let at = intervals.partition_point(|i| i.until <= *noon);
             let Some(interval) = intervals.get(at).filter(|i| i.from <= *noon) else {
@@ -367,6 +384,7 @@ impl<'a> Setting<'a> {
             };
             add(ASCERTAIN, &moment.filtered, false);
             add(SMOOTHED, &moment.smoothed, false);
+            tempered.add(&moment.filtered, &so, &self.kinds);
             add(VOTE, &stretch.vote, true);
             add(NEWEST, &stretch.newest, true);
             add(MAJORITY, &stretch.majority, true);
@@ -386,6 +404,7 @@ impl<'a> Setting<'a> {
             }
         }
         run.sums = Some(sums);
+        run.tempered = Some(tempered);
     }
 }
 

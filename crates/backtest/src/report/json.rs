@@ -40,6 +40,7 @@ impl Report {
             report["some_source_is_right"] = blocks(right, share);
         }
         if self.timing == Timing::Timed {
+            report["temper"] = json!(self.temper);
             report["bootstrap"] = self.differences.iter().map(difference).collect();
         }
         report

@@ -169,6 +169,12 @@ impl Report {
                 percent(right.near_change)
             ));
         }
+        if let Some(temper) = self.temper {
+            remarks.push(format!(
+                "beliefs fit all of these truths best when taken to the power of {temper:.2}; a source model may carry it as temperPpm {:.0}",
+                1e6 * temper
+            ));
+        }
         remarks.extend(self.differences.iter().map(remark));
         remarks
     }
