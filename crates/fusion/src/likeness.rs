@@ -7,10 +7,13 @@
 //! at least one band is the same (Manku, Jain, Das Sarma, "Detecting near-duplicates for
 //! web crawling", WWW 2007).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The most bits of a print.
 pub const MOST_BITS: u32 = 256;
+/// So many prints of a kind are known at once, the latest: a flood of texts must not make
+/// the next one dear, and what was said long ago discounts nothing any more.
+const MOST_KNOWN: usize = 16_384;
 
 /// A bit string by which like things are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +30,8 @@ pub struct Print {
 
 impl Print {
     /// In how many bits it differs from another.
-    fn distance(&self, other: &[u64; 4]) -> u32 {
-        let words = self.bits.iter().zip(other);
+    fn distance(&self, other: &Self) -> u32 {
+        let words = self.bits.iter().zip(&other.bits);
         words.map(|(a, b)| (a ^ b).count_ones()).sum()
     }
 
@@ -59,9 +62,11 @@ pub struct Likeness {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Alike {
     /// Each with its name, the earliest first.
-    known: Vec<([u64; 4], u64)>,
-    /// Band, what it holds, and the index of the print.
-    bands: BTreeSet<(u32, u64, u32)>,
+    known: VecDeque<(Print, u64)>,
+    /// How many were known before these.
+    forgotten: u64,
+    /// Band, what it holds, and which print, counted from the first ever.
+    bands: BTreeSet<(u32, u64, u64)>,
 }
 
 impl Likeness {
@@ -72,26 +77,40 @@ impl Likeness {
         let alike = self.alike.entry(key).or_default();
         let near = alike.earliest_near(print);
         let name = near.map_or(own, |(_, name)| name);
-        let again = near.is_some_and(|(bits, _)| bits == print.bits);
-        if !again && let Ok(index) = u32::try_from(alike.known.len()) {
-            alike.known.push((print.bits, name));
-            let bands = print.bands().map(|(band, held)| (band, held, index));
-            alike.bands.extend(bands);
+        if near.is_none_or(|(known, _)| known != *print) {
+            alike.add(*print, name, MOST_KNOWN);
         }
         name
     }
 }
 
 impl Alike {
-    fn earliest_near(&self, print: &Print) -> Option<([u64; 4], u64)> {
+    fn earliest_near(&self, print: &Print) -> Option<(Print, u64)> {
         let in_band =
-            |(band, held): (u32, u64)| self.bands.range((band, held, 0)..=(band, held, u32::MAX));
+            |(band, held): (u32, u64)| self.bands.range((band, held, 0)..=(band, held, u64::MAX));
         let candidates = print.bands().flat_map(in_band);
-        let near = candidates.filter_map(|(_, _, index)| {
-            let known = self.known.get(*index as usize)?;
-            (print.distance(&known.0) <= print.apart).then_some((*index, *known))
+        let near = candidates.filter_map(|(_, _, number)| {
+            let index = usize::try_from(number - self.forgotten).ok()?;
+            let known = self.known.get(index)?;
+            (print.distance(&known.0) <= print.apart).then_some((index, *known))
         });
         near.min_by_key(|(index, _)| *index).map(|(_, known)| known)
+    }
+
+    /// Adds a print to the latest so many.
+    fn add(&mut self, print: Print, name: u64, most: usize) {
+        let number = self.forgotten + self.known.len() as u64;
+        self.known.push_back((print, name));
+        let bands = print.bands().map(|(band, held)| (band, held, number));
+        self.bands.extend(bands);
+        if self.known.len() > most
+            && let Some((oldest, _)) = self.known.pop_front()
+        {
+            for (band, held) in oldest.bands() {
+                self.bands.remove(&(band, held, self.forgotten));
+            }
+            self.forgotten += 1;
+        }
     }
 }
 
@@ -160,6 +179,18 @@ mod tests {
         otherwise.name(&short(0xfff), 2);
         otherwise.name(&short(0), 1);
         assert_eq!(otherwise.name(&short(0x3f), 3), 2);
+    }
+
+    #[test]
+    fn the_latest_are_known_and_the_oldest_forgotten() {
+        let mut alike = Alike::default();
+        let spread = |i: u64| short(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        for i in 1..=8 {
+            alike.add(spread(i), i, 3);
+        }
+        assert_eq!((alike.known.len(), alike.bands.len()), (3, 3 * 7));
+        let found = |i| alike.earliest_near(&spread(i)).map(|(_, name)| name);
+        assert_eq!([5, 6, 7, 8].map(found), [None, Some(6), Some(7), Some(8)]);
     }
 
     #[test]

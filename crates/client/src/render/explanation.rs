@@ -83,13 +83,20 @@ fn claim(claim: &ClaimExplanation) -> Branch {
     if let Some(weight) = &claim.weight {
         below.push(leaf(format!(
             "weight {:.2} = repetition {:.2} × crowding {:.2} × copying {:.2} × hierarchy {:.2} \
-             × modality {:.2}",
+             × modality {:.2} × evidence {:.2}",
             weight.total,
             weight.repetition,
             weight.crowding,
             weight.copying,
             weight.hierarchy,
-            weight.modality
+            weight.modality,
+            weight.evidence
+        )));
+    }
+    if let Some(first) = &claim.repeats {
+        below.push(leaf(format!(
+            "brings a picture, recording or text again that came with report {}",
+            reference(first)
         )));
     }
     if !claim.flags.is_empty() {

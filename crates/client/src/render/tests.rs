@@ -217,8 +217,13 @@ fn an_explanation_leads_from_the_answer_down_to_relays() {
                     copying: 1.0,
                     hierarchy: 1.0,
                     modality: 1.0,
+                    evidence: 1.0,
                 }),
                 relays: vec!["sana".into(), "afp".into()],
+                repeats: Some(ReportReference {
+                    partner_reference: "R7".into(),
+                    ..ReportReference::default()
+                }),
                 ..ClaimExplanation::default()
             }],
         }],
@@ -235,7 +240,8 @@ why: 1 independence group
       ├─ report /, claim 0
       ├─ passed on by sana, then afp
       ├─ of hama-city, entered at 2024-12-05T11:00:00Z, interest not known
-      └─ weight 0.50 = repetition 0.50 × crowding 1.00 × copying 1.00 × hierarchy 1.00 × modality 1.00
+      ├─ weight 0.50 = repetition 0.50 × crowding 1.00 × copying 1.00 × hierarchy 1.00 × modality 1.00 × evidence 1.00
+      └─ brings a picture, recording or text again that came with report R7 (/)
 ";
     assert!(told.contains(tree), "{told}");
 }
