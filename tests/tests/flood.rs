@@ -32,6 +32,8 @@ fn said_by(i: u32, scenario: &Scenario) -> ReportSubmission {
     report.report_id = Uuid::new_v5(&Uuid::NAMESPACE_OID, &i.to_be_bytes()).to_string();
     report.attribution_chain.truncate(1);
     report.attribution_chain[0].source_id = format!("voice-{i}");
+    // In words of its own: of one text through many hands only the first would count.
+    report.text.clear();
     let place = report.claims[0].place.as_mut().unwrap();
     place.place_id = "sawaaek".to_owned();
     submission
