@@ -329,3 +329,63 @@ fn report(r: &v1::ReportReference) -> Option<(ReportKey, String)> {
     };
     Some((key, r.partner_reference.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use ascertain_fusion::outcomes::Outcomes;
+    use ascertain_fusion::standing::SNAPSHOT_DAYS;
+
+    use super::*;
+
+    #[test]
+    fn what_stands_for_a_while_and_what_stands_on_come_back_as_they_were() {
+        let outcomes = Outcomes::new(2);
+        let facts = |key: &str| GroupFacts {
+            key: key.to_owned(),
+            name: key.to_owned(),
+            direct: true,
+            interest: Interest::Neutral,
+            reason: "says so".to_owned(),
+            strength: 1.0,
+            reports: Vec::new(),
+        };
+        let mut groups: Vec<GroupState> = ["source:list", "source:map"]
+            .into_iter()
+            .map(|key| GroupState {
+                id: group_id(key),
+                facts: facts(key),
+                favours: None,
+            })
+            .collect();
+        groups.sort_by_key(|group| group.id);
+        let claim = |lapse_days| StandingClaim {
+            since: 480_000,
+            doubts: vec![-0.25; outcomes.count()],
+            lapse_days,
+        };
+        let mut filter = FilterState::new(outcomes);
+        filter.hour = Some(480_000);
+        let list = claim(Some(SNAPSHOT_DAYS));
+        filter.standing.insert(group_id("source:list"), list);
+        filter.standing.insert(group_id("source:map"), claim(None));
+        let own = FilterState {
+            ladders: Vec::new(),
+            ..filter.clone()
+        };
+        let point = ResumePoint {
+            filter,
+            groups,
+            sieges: Vec::new(),
+            members_named: Vec::new(),
+            sub_places: vec![SubPlace {
+                share: 1.0,
+                newest: Some(Slot(480_000)),
+                own: Some(own),
+            }],
+            reconstructed: false,
+            newest_event: None,
+            input_digest: Digest::of(b"bodies"),
+        };
+        assert_eq!(inward(&outward(&point)), Ok(point));
+    }
+}
