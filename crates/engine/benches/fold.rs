@@ -1,140 +1,21 @@
-//! What one more report costs, by how much was said before it; and a whole fold.
+//! What one more report costs, by how much was said before it; and whole folds.
 
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 #![allow(clippy::unwrap_used)] // a bench fails by panicking
+#![allow(unreachable_pub)] // what benches share is a module of each
+
+mod town;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
-use ascertain_domain::actor::Actor;
-use ascertain_domain::id::{ActorId, ClaimId, Digest, PartnerId, PlaceId, ReportId, SourceId};
-use ascertain_domain::marking::{Audience, Marking};
-use ascertain_domain::place::{Place, PlaceKind};
+use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
-use ascertain_domain::report::{
-    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Report,
-};
-use ascertain_domain::source::{Grade, Reporting, Source, SourceKind};
+use ascertain_domain::report::Report;
 use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
-use ascertain_engine::{Family, Folded, Taken};
+use ascertain_engine::{Folded, Taken, learn};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-
-const SOURCES: usize = 30;
-/// Where the history ends: a year after its beginning.
-const END: i64 = 1_735_689_600_000_000;
-const YEAR: i64 = 365 * DAY_US;
-
-fn actor(id: &str) -> ActorId {
-    ActorId::new(id).unwrap()
-}
-
-fn registry() -> Registry {
-    let mut registry = Registry::default();
-    let mut apply = |change| {
-        let sequence = registry.last_sequence() + 1;
-        registry.apply(sequence, Version::LATEST, change);
-    };
-    for id in ["east", "west"] {
-        apply(RegistryChange::Actor(Actor {
-            id: actor(id),
-            names: Vec::new(),
-            member_of: Vec::new(),
-        }));
-    }
-    apply(RegistryChange::Place(Place {
-        id: PlaceId::new("town").unwrap(),
-        kind: PlaceKind::City,
-        admin_level: 0,
-        parent: None,
-        home_area: PlaceId::new("town").unwrap(),
-        sides: vec![actor("east"), actor("west")],
-        names: Vec::new(),
-        pcode: String::new(),
-        geonames_id: 0,
-        location: None,
-        population: 0,
-    }));
-    let grades = [Grade::A, Grade::B, Grade::C, Grade::D, Grade::F];
-    for i in 0..SOURCES {
-        apply(RegistryChange::Source(Source {
-            id: SourceId::new(&format!("source-{i}")).unwrap(),
-            names: Vec::new(),
-            kind: SourceKind::Newsroom,
-            reporting: Reporting::Episodic,
-            alignments: Vec::new(),
-            grade: grades[i % grades.len()],
-            identity_verified: true,
-        }));
-    }
-    registry
-}
-
-/// The report of a number: of one source after another, of one side and then the other
-/// in turns of weeks, now and then of fighting.
-fn report(number: usize, known: i64, event: i64) -> Arc<Report> {
-    let side = if (event / (40 * DAY_US)) % 2 == 0 {
-        "east"
-    } else {
-        "west"
-    };
-    let side = || Actors::new(vec![actor(side)]).unwrap();
-    let predicate = match number % 11 {
-        3 => Predicate::FightingAt(vec![actor("east"), actor("west")]),
-        5 => Predicate::Present(side()),
-        7 => Predicate::AtEdge(side()),
-        _ => Predicate::Controls(side()),
-    };
-    let body = Digest::of(format!("{number} {known} {event}").as_bytes());
-    Arc::new(Report {
-        id: ReportId(uuid::Uuid::from_u128(number as u128)),
-        partner: PartnerId::new("local").unwrap(),
-        partner_reference: format!("R{number}"),
-        first_known_at: Timestamp::from_micros(known).unwrap(),
-        backfilled: false,
-        originator: Originator::Source(
-            SourceId::new(&format!("source-{}", (number * 7) % SOURCES)).unwrap(),
-        ),
-        relays: Vec::new(),
-        published_at: Timestamp::from_micros(event).unwrap(),
-        claims: vec![Claim {
-            id: ClaimId::new("c0").unwrap(),
-            place: PlaceId::new("town").unwrap(),
-            predicate,
-            polarity: Polarity::Affirm,
-            extent: Extent::Whole,
-            sub_places: Vec::new(),
-            event_time: None,
-            modality: Modality::Asserted,
-        }],
-        evidence: Vec::new(),
-        text_simhash: None,
-        marking: Marking::Clear,
-        time_inconsistent: false,
-        statement_digest: body,
-        body_digest: body,
-    })
-}
-
-/// So many reports, spread evenly over the year before the end.
-fn history(count: usize) -> Vec<Arc<Report>> {
-    let told = (0..count).map(|i| {
-        let time = END - YEAR + YEAR / count as i64 * i as i64;
-        report(i, time, time)
-    });
-    told.collect()
-}
-
-fn folded(registry: &Registry, reports: &[Arc<Report>]) -> Folded {
-    let view = registry.latest();
-    let mut folded = Folded::of(Family {
-        place: view.place(&PlaceId::new("town").unwrap()).unwrap(),
-        registry: view,
-        audience: Audience::Clear,
-        reports,
-    });
-    folded.resume_point();
-    folded
-}
+use town::{END, YEAR, family, folded, history, history_of, registry, report, town, tracked};
 
 /// The hour of the slot so many slots of evidence before the end.
 fn slots_back(reports: &[Arc<Report>], back: usize) -> i64 {
@@ -143,24 +24,28 @@ fn slots_back(reports: &[Arc<Report>], back: usize) -> i64 {
     hours[hours.len().saturating_sub(back + 1)] * HOUR_US + HOUR_US / 2
 }
 
-fn one_more(c: &mut Criterion) {
-    let registry = registry();
+fn one_more_of(
+    c: &mut Criterion,
+    title: &str,
+    registry: &Registry,
+    histories: &[Vec<Arc<Report>>],
+) {
     let view = registry.latest();
-    let place = view.place(&PlaceId::new("town").unwrap()).unwrap();
+    let place = view.place(&town(0)).unwrap();
     for (name, back) in [("newest", 0), ("50 slots late", 50)] {
-        let mut group = c.benchmark_group(format!("one more report, {name}"));
-        for count in [10_usize, 1_000, 100_000] {
-            let reports = history(count);
-            let before = folded(&registry, &reports);
+        let mut group = c.benchmark_group(format!("{title}, {name}"));
+        for reports in histories {
+            let count = reports.len();
+            let before = folded(registry, reports);
             let event = if back == 0 {
                 END
             } else {
-                slots_back(&reports, back)
+                slots_back(reports, back)
             };
             let last = report(count, END - 1, END - 1);
             let more = report(count + 1, END, event);
-            group.sample_size(if count > 1_000 { 20 } else { 60 });
-            let batch = if count > 1_000 {
+            group.sample_size(if count > 2_000 { 20 } else { 60 });
+            let batch = if count > 2_000 {
                 BatchSize::PerIteration
             } else {
                 BatchSize::SmallInput
@@ -196,17 +81,126 @@ fn one_more(c: &mut Criterion) {
     }
 }
 
+fn one_more(c: &mut Criterion) {
+    let histories = [10, 1_000, 100_000].map(history);
+    one_more_of(c, "one more report", &registry(1, 0), &histories);
+}
+
+/// Beside 1,000 other reports, three trackers show each change of hands some days later,
+/// and are silent every midnight.
+fn with_trackers(c: &mut Criterion) {
+    let mut reports = history(1_000);
+    for turn in 0..=YEAR / (40 * DAY_US) {
+        for tracker in 0..3 {
+            let number = reports.len();
+            let days = 40 * turn + 2 + 2 * tracker;
+            let time = (END - YEAR) / (40 * DAY_US) * (40 * DAY_US) + days * DAY_US;
+            let tracker = usize::try_from(tracker).unwrap();
+            reports.push(tracked(10_000_000 + number, tracker, time.min(END - 2)));
+        }
+    }
+    reports.sort_by_key(|r| (r.first_known_at, r.key()));
+    let title = "one more report, 3 trackers";
+    one_more_of(c, title, &registry(1, 3), &[reports]);
+}
+
+/// Reports that come one after another, each followed by its point: one fold goes on, as
+/// it does in service, and is not copied between them.
+fn going_on(c: &mut Criterion) {
+    let registry = registry(1, 0);
+    let view = registry.latest();
+    let place = view.place(&town(0)).unwrap();
+    let mut group = c.benchmark_group("a fold that goes on");
+    group.sample_size(20);
+    for count in [1_000_usize, 100_000] {
+        let spacing = YEAR / i64::try_from(count).unwrap();
+        for (name, late) in [("newest", false), ("up to 50 slots late", true)] {
+            let mut folded = folded(&registry, &history(count));
+            let (mut number, mut known) = (count, END);
+            group.bench_function(BenchmarkId::new(name, count), |b| {
+                b.iter_custom(|iterations| {
+                    let reports: Vec<_> = (0..iterations)
+                        .map(|_| {
+                            number += 1;
+                            known += spacing;
+                            // Slots are an hour or what lies between two reports.
+                            let back = i64::try_from(number * 7 % 51).unwrap();
+                            let back = if late { back * spacing.max(HOUR_US) } else { 0 };
+                            report(number, known, known - back)
+                        })
+                        .collect();
+                    let begin = std::time::Instant::now();
+                    for report in &reports {
+                        assert_eq!(folded.take(place, view, report), Taken::Added);
+                        black_box(folded.resume_point());
+                    }
+                    begin.elapsed()
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
 fn whole(c: &mut Criterion) {
-    let registry = registry();
+    let without_trackers = registry(1, 0);
     let reports = history(10_000);
     let mut group = c.benchmark_group("a whole fold");
     group.sample_size(10);
     group.throughput(Throughput::Elements(reports.len() as u64));
     group.bench_function("10,000 reports", |b| {
-        b.iter(|| black_box(folded(&registry, &reports)));
+        b.iter(|| black_box(folded(&without_trackers, &reports)));
     });
     group.finish();
 }
 
-criterion_group!(benches, one_more, whole);
+/// What is learned of the sources from 20 towns, and what it costs to fold a town anew
+/// once that is in force.
+fn learned(c: &mut Criterion) {
+    const TOWNS: usize = 20;
+    const REPORTS: usize = 1_000;
+    let mut registry = registry(TOWNS, 0);
+    let towns: Vec<_> = (0..TOWNS)
+        .map(|i| (town(i), history_of(&town(i), REPORTS, i * REPORTS)))
+        .collect();
+    let cut = Timestamp::from_micros(END / DAY_US * DAY_US).unwrap();
+    let fit = |registry: &Registry| {
+        let families = towns
+            .iter()
+            .map(|(town, reports)| family(registry, town, reports));
+        learn(families, registry.latest(), Audience::Clear, cut)
+    };
+    let mut group = c.benchmark_group("learn");
+    group.sample_size(10);
+    // Each report has one claim.
+    group.throughput(Throughput::Elements((TOWNS * REPORTS) as u64));
+    group.bench_function("20 towns of 1,000 claims", |b| {
+        b.iter(|| black_box(fit(&registry)));
+    });
+    group.finish();
+    let model = fit(&registry);
+    assert!(!model.sources.is_empty());
+    let sequence = registry.last_sequence() + 1;
+    registry.apply(
+        sequence,
+        Version::LATEST,
+        RegistryChange::SourceModel(model),
+    );
+    let view = registry.latest();
+    assert!(view.source_model(Audience::Clear).is_some());
+    let mut group = c.benchmark_group("a new source model");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(TOWNS as u64));
+    group.bench_function("folds of 1,000 reports", |b| {
+        b.iter(|| {
+            for (town, reports) in &towns {
+                let mut folded = Folded::of(family(&registry, town, reports));
+                black_box(folded.resume_point());
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, one_more, with_trackers, going_on, whole, learned);
 criterion_main!(benches);

@@ -36,8 +36,8 @@ pub(crate) type Sieges = BTreeMap<(GroupId, usize), (Slot, f64)>;
 /// Everything that moves from slot to slot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Running {
-    pub filter: FilterState,
-    pub favours: BTreeMap<GroupId, Favours>,
+    pub filter: Arc<FilterState>,
+    pub favours: BTreeMap<GroupId, Arc<Favours>>,
     pub sieges: Sieges,
     pub members: BTreeSet<ActorId>,
     pub newest_event: Option<Timestamp>,
@@ -55,11 +55,11 @@ pub(crate) struct Chain {
     outcomes: Outcomes,
     filter: Filter,
     slots: BTreeMap<i64, Slotted>,
-    running: Running,
-    /// What stood before the last step.
-    before_last: Option<Running>,
+    running: Arc<Running>,
+    /// What stood after the last step but one.
+    before_last: Option<Arc<Running>>,
     /// What stood before the first step of a cell, by that step's hour.
-    checkpoints: BTreeMap<i64, Running>,
+    checkpoints: BTreeMap<i64, Arc<Running>>,
     /// The slots that changed since the chain was brought up to date: first and last.
     changed: Option<(i64, i64)>,
 }
@@ -70,7 +70,7 @@ impl Chain {
             outcomes,
             filter: Filter::new(outcomes, pace),
             slots: BTreeMap::new(),
-            running: Running::new(outcomes),
+            running: Arc::new(Running::new(outcomes)),
             before_last: None,
             checkpoints: BTreeMap::new(),
             changed: None,
@@ -99,7 +99,7 @@ impl Chain {
     }
 
     /// What stands after the evidence of all slots.
-    pub(crate) fn running(&mut self) -> &Running {
+    pub(crate) fn running(&mut self) -> &Arc<Running> {
         if let Some((first, last)) = self.changed.take() {
             self.go_on(first, last);
         }
@@ -107,10 +107,10 @@ impl Chain {
     }
 
     /// What stood after the evidence of all slots up to one.
-    pub(crate) fn at(&mut self, up_to: Slot) -> Running {
+    pub(crate) fn at(&mut self, up_to: Slot) -> Arc<Running> {
         let newest = self.slots.keys().next_back().copied();
         if newest.is_none_or(|newest| newest <= up_to.0) {
-            return self.running().clone();
+            return Arc::clone(self.running());
         }
         self.running();
         let mut state = self.start(up_to.0);
@@ -118,6 +118,7 @@ impl Chain {
         // Nothing is said between a checkpoint's last step and its own slot.
         if from <= up_to.0 {
             for (hour, slotted) in self.slots.range(from..=up_to.0) {
+                let state = Arc::make_mut(&mut state);
                 state.approach(&self.filter, *hour);
                 state.take(&self.filter, self.outcomes, slotted);
             }
@@ -132,10 +133,10 @@ impl Chain {
     }
 
     /// What stood before the slots from an hour on, or before some of those before it.
-    fn start(&self, hour: i64) -> Running {
+    fn start(&self, hour: i64) -> Arc<Running> {
         match self.checkpoints.range(..=hour).next_back() {
-            Some((_, checkpoint)) => checkpoint.clone(),
-            None => Running::new(self.outcomes),
+            Some((_, checkpoint)) => Arc::clone(checkpoint),
+            None => Arc::new(Running::new(self.outcomes)),
         }
     }
 
@@ -144,9 +145,9 @@ impl Chain {
     fn go_on(&mut self, first: i64, last: i64) {
         let stepped = self.running.filter.stepped;
         let mut state = if stepped.is_none_or(|hour| hour < first) {
-            self.running.clone()
+            Arc::clone(&self.running)
         } else if let (true, Some(before)) = (stepped == Some(first), &self.before_last) {
-            before.clone()
+            Arc::clone(before)
         } else {
             self.start(first)
         };
@@ -157,21 +158,25 @@ impl Chain {
         };
         let mut old = self.checkpoints.split_off(&first);
         let mut cell = state.filter.stepped.map(|hour| hour.div_euclid(CELL_HOURS));
+        let newest = self.slots.keys().next_back().copied();
         let mut before_last = None;
         for (hour, slotted) in self.slots.range(from..) {
-            state.approach(&self.filter, *hour);
+            if Some(*hour) == newest {
+                before_last = Some(Arc::clone(&state));
+            }
+            let now = Arc::make_mut(&mut state);
+            now.approach(&self.filter, *hour);
             let own_cell = hour.div_euclid(CELL_HOURS);
             if cell != Some(own_cell) {
-                if *hour > last && old.get(hour) == Some(&state) {
+                if *hour > last && old.get(hour).is_some_and(|old| **old == *now) {
                     // From here on all is as it was.
                     self.checkpoints.append(&mut old.split_off(hour));
                     return;
                 }
-                self.checkpoints.insert(*hour, state.clone());
+                self.checkpoints.insert(*hour, Arc::new(now.clone()));
                 cell = Some(own_cell);
             }
-            before_last = Some(state.clone());
-            state.take(&self.filter, self.outcomes, slotted);
+            now.take(&self.filter, self.outcomes, slotted);
         }
         self.before_last = before_last;
         self.running = state;
@@ -192,7 +197,7 @@ impl Chain {
 impl Running {
     fn new(outcomes: Outcomes) -> Self {
         Self {
-            filter: FilterState::new(outcomes),
+            filter: Arc::new(FilterState::new(outcomes)),
             favours: BTreeMap::new(),
             sieges: BTreeMap::new(),
             members: BTreeSet::new(),
@@ -201,14 +206,13 @@ impl Running {
     }
 
     fn take(&mut self, filter: &Filter, outcomes: Outcomes, slotted: &Slotted) {
-        filter.take_here(&mut self.filter, &slotted.step);
+        filter.take_here(Arc::make_mut(&mut self.filter), &slotted.step);
         let hour = slotted.step.hour;
         for mark in &slotted.marks {
             if let Some((weight, log_likelihoods)) = &mark.favours {
                 let favours = self.favours.entry(mark.group);
-                favours
-                    .or_insert_with(|| Favours::none(outcomes.count()))
-                    .add(hour, *weight, log_likelihoods, outcomes.sides() + 1);
+                let favours = favours.or_insert_with(|| Arc::new(Favours::none(outcomes.count())));
+                Arc::make_mut(favours).add(hour, *weight, log_likelihoods, outcomes.sides() + 1);
                 self.newest_event = self.newest_event.max(Some(mark.entered));
                 self.members.extend(mark.members.iter().cloned());
             }
@@ -223,7 +227,7 @@ impl Running {
     /// remembers is dropped.
     fn approach(&mut self, filter: &Filter, hour: i64) {
         let last = self.filter.stepped;
-        filter.approach(&mut self.filter, hour);
+        filter.approach(Arc::make_mut(&mut self.filter), hour);
         if last.is_some_and(|last| last.div_euclid(CELL_HOURS) != hour.div_euclid(CELL_HOURS)) {
             #[allow(clippy::cast_precision_loss)] // hours are exact in f64
             self.favours

@@ -99,7 +99,7 @@ impl Folded {
         let speaking = speaking.iter().filter_map(|id| {
             Some(GroupState {
                 id: *id,
-                facts: self.groups.get(id)?.clone(),
+                facts: Arc::clone(self.groups.get(id)?),
                 favours: None,
             })
         });
@@ -139,7 +139,7 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     let outcomes = Outcomes::new(question.sides.len());
     let (hour, known_until) = (hours(question.as_of), hours(question.as_known_at));
     let rules = Filter::new(outcomes, Arc::clone(&question.pace));
-    let mut filter = point.filter.clone();
+    let mut filter = FilterState::clone(&point.filter);
     let beats = rules.beats(&filter, hour, &later.steps, known_until);
     let hindsight = |without: Option<GroupId>| rules.hindsight(&beats, without);
     let with_all = hindsight(None);
@@ -200,23 +200,23 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     });
 
     // Who keeps silent to say "still so" is still heard.
-    let said: Vec<(bool, Favours)> = point
+    let said: Vec<(bool, Arc<Favours>)> = point
         .groups
         .iter()
         .filter_map(|group| {
             let now = question.as_of.slot().0;
             let favours = match filter.standing.get(&group.id) {
                 Some(claim) if claim.is_in_force(now) => {
-                    Favours::standing(claim, now, outcomes.sides() + 1)
+                    Arc::new(Favours::standing(claim, now, outcomes.sides() + 1))
                 }
-                _ => group.favours.clone()?,
+                _ => Arc::clone(group.favours.as_ref()?),
             };
             Some((group.facts.direct, favours))
         })
         .collect();
-    let (dispute, in_force) = disagreement(said.iter().map(|(_, favours)| favours), hour);
+    let (dispute, in_force) = disagreement(said.iter().map(|(_, favours)| &**favours), hour);
     let direct = said.iter().filter(|(direct, _)| *direct);
-    let (_, direct_in_force) = disagreement(direct.map(|(_, favours)| favours), hour);
+    let (_, direct_in_force) = disagreement(direct.map(|(_, favours)| &**favours), hour);
     let staleness_us = point
         .newest_event
         .map(|event| (question.as_of.micros() - event.micros()).max(0));
@@ -268,7 +268,7 @@ fn what_parts_say(
         let mut own = match (&sub.own, steps.is_empty()) {
             (Some(own), _) => own.clone(),
             // What was first said of it later tells of its past as well.
-            (None, false) => bare(FilterState::new(outcomes)),
+            (None, false) => bare(&FilterState::new(outcomes)),
             (None, true) => return None,
         };
         let beats = rules.beats(&own, hour, steps, known_until);

@@ -87,7 +87,7 @@ pub struct ClaimExplanation {
 /// Takes the state of a family at a valid time apart.
 #[must_use]
 pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> Explanation {
-    let mut folded = Folded::of(family);
+    let mut folded = Folded::in_full(family);
     let state = folded.evaluate(as_of, as_known_at);
     let outcomes = folded.outcomes();
     let listed = state.contributions.iter().cloned();
@@ -95,7 +95,7 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
         .groups
         .values()
         .filter(|g| state.contributions.iter().all(|c| c.group != g.key))
-        .map(moved_nothing);
+        .map(|group| moved_nothing(group));
     let groups = listed
         .chain(silent)
         .enumerate()

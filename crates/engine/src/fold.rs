@@ -2,10 +2,10 @@
 //! explains it. A fold is kept up to date report by report, in the order in which they
 //! were first known; whatever comes otherwise asks for a new fold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ascertain_domain::id::{ActorId, Digest, PlaceId, ReportKey};
+use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
@@ -62,8 +62,13 @@ pub struct Folded {
     pub(crate) audience: Audience,
     pub(crate) sides: Vec<ActorId>,
     pub(crate) chain: Chain,
-    pub(crate) groups: BTreeMap<GroupId, GroupFacts>,
+    pub(crate) groups: BTreeMap<GroupId, Arc<GroupFacts>>,
+    /// Every claim, in the order in which it was known, where they are kept: only what
+    /// goes on to be taken apart needs them.
     pub(crate) items: Vec<Item>,
+    keeps_items: bool,
+    /// How many claims bear on the place.
+    claims: usize,
     pub(crate) parts: Parts,
     /// Whether only what is said of the place itself counts.
     alone: bool,
@@ -76,7 +81,8 @@ pub struct Folded {
     pub(crate) temper: f64,
     /// The last word of each source whose silence means *still so*, and when it was said.
     tracked: BTreeMap<GroupId, (u64, Timestamp)>,
-    known: BTreeMap<ReportKey, Digest>,
+    /// The bodies of the reports taken. Partners share few names, so that ids come first.
+    known: BTreeMap<(ReportId, PartnerId), Digest>,
     last: Option<(Timestamp, ReportKey)>,
     reconstructed: bool,
     input_digest: Digest,
@@ -92,7 +98,13 @@ impl Folded {
     /// Folds a family as if a group had never reported.
     pub(crate) fn except(family: Family<'_>, left_out: Option<&str>) -> Self {
         let model = family.registry.source_model(family.audience);
-        Self::modelled(family, model.map(Arc::as_ref), left_out)
+        Self::modelled(family, model.map(Arc::as_ref), left_out, false)
+    }
+
+    /// Folds a family, and keeps every claim of the place as it entered.
+    pub(crate) fn in_full(family: Family<'_>) -> Self {
+        let model = family.registry.source_model(family.audience);
+        Self::modelled(family, model.map(Arc::as_ref), None, true)
     }
 
     /// Folds a family as if a source model were in force, and no other.
@@ -100,6 +112,7 @@ impl Folded {
         family: Family<'_>,
         model: Option<&SourceModel>,
         left_out: Option<&str>,
+        keeps_items: bool,
     ) -> Self {
         let Family {
             place,
@@ -108,6 +121,7 @@ impl Folded {
             ..
         } = family;
         let mut folded = Self::empty(place, audience, (registry, model));
+        folded.keeps_items = keeps_items;
         folded.parts = Parts::of(place, audience, (registry, model));
         for report in one_of_each(family.reports, family.audience) {
             if left_out.is_none_or(|key| key != group_key(report)) {
@@ -118,8 +132,8 @@ impl Folded {
         folded
     }
 
-    /// The same of what is said of the place itself and the city that it lies in: of
-    /// the places within nothing is taken.
+    /// The same of what is said of the place itself and the city that it lies in, with
+    /// every claim kept: of the places within nothing is taken.
     pub(crate) fn of_itself(
         family: Family<'_>,
         reports: &[Arc<Report>],
@@ -127,13 +141,15 @@ impl Folded {
     ) -> Self {
         let known = (family.registry, model);
         let mut folded = Self::empty(family.place, family.audience, known);
+        folded.keeps_items = true;
         for report in one_of_each(reports, family.audience) {
             folded.take_modelled(family.place, family.registry, model, report);
         }
         folded
     }
 
-    fn empty(
+    /// Before any report, and without the places within.
+    pub(crate) fn empty(
         place: &Place,
         audience: Audience,
         (registry, model): (View<'_>, Option<&SourceModel>),
@@ -146,6 +162,8 @@ impl Folded {
             sides,
             groups: BTreeMap::new(),
             items: Vec::new(),
+            keeps_items: false,
+            claims: 0,
             parts: Parts::none(),
             alone: false,
             ledger: Ledger::default(),
@@ -191,7 +209,8 @@ impl Folded {
             return Taken::Nothing;
         }
         let key = report.key();
-        if let Some(known) = self.known.get(&key) {
+        let by_id = (report.id, report.partner.clone());
+        if let Some(known) = self.known.get(&by_id) {
             // Of several recordings that with the smallest body digest counts.
             return if report.body_digest < *known {
                 Taken::Refold
@@ -199,11 +218,11 @@ impl Folded {
                 Taken::Nothing
             };
         }
-        let order = (report.first_known_at, key.clone());
+        let order = (report.first_known_at, key);
         if self.last.as_ref().is_some_and(|last| *last > order) {
             return Taken::Refold;
         }
-        self.known.insert(key, report.body_digest);
+        self.known.insert(by_id, report.body_digest);
         self.last = Some(order);
         let mut bears = self.take_parts(registry, model, report);
         let sides = self.sides.clone();
@@ -238,9 +257,12 @@ impl Folded {
             self.weigh(&mut item, &source);
             let facts = self.groups.entry(group);
             facts
-                .or_insert_with(|| GroupFacts::new(key, report, registry))
+                .or_insert_with(|| Arc::new(GroupFacts::new(key, report, registry)))
                 .note(&item, registry);
-            self.items.push(item);
+            self.claims += 1;
+            if self.keeps_items {
+                self.items.push(item);
+            }
         }
         if bears {
             self.reconstructed |= report.backfilled;
@@ -376,17 +398,17 @@ impl Folded {
         self
     }
 
-    /// How many claims are kept, those of its parts alone included: what it costs in
-    /// memory.
+    /// How many claims it was made of, those of its parts alone included: what it costs
+    /// in memory.
     #[must_use]
     pub fn claims(&self) -> usize {
-        self.items.len() + self.parts.claims()
+        self.claims + self.parts.claims()
     }
 
     /// Whether any claim bears on the place or its parts.
     #[must_use]
     pub fn has_evidence(&self) -> bool {
-        !self.items.is_empty() || self.parts.have_evidence()
+        self.claims > 0 || self.parts.have_evidence()
     }
 
     pub(crate) fn outcomes(&self) -> Outcomes {
@@ -409,45 +431,43 @@ impl Folded {
 
     /// What stands after the evidence of all slots up to one.
     pub(crate) fn stand(&mut self, up_to: Slot) -> ResumePoint {
+        let stood = self.chain.at(up_to);
         let Running {
             filter,
-            mut favours,
+            favours,
             sieges,
             members,
             newest_event,
-        } = self.chain.at(up_to);
-        let counts = |id: &GroupId| {
-            filter.without.contains_key(id)
-                || favours.contains_key(id)
+        } = &*stood;
+        let besiege: BTreeSet<GroupId> = sieges.keys().map(|(group, _)| *group).collect();
+        let groups = self.groups.iter().filter_map(|(id, facts)| {
+            let favours = favours.get(id);
+            let counts = favours.is_some()
+                || filter.without.contains(*id)
                 || filter.standing.contains_key(id)
-                || sieges.keys().any(|(group, _)| group == id)
-        };
-        let counting: Vec<(&GroupId, &GroupFacts)> =
-            self.groups.iter().filter(|(id, _)| counts(id)).collect();
-        let groups = counting
-            .into_iter()
-            .map(|(id, facts)| GroupState {
+                || besiege.contains(id);
+            counts.then(|| GroupState {
                 id: *id,
-                facts: facts.clone(),
-                favours: favours.remove(id),
+                facts: Arc::clone(facts),
+                favours: favours.cloned(),
             })
-            .collect();
+        });
         ResumePoint {
-            filter,
-            groups,
+            filter: Arc::clone(filter),
+            groups: groups.collect(),
             sieges: sieges
-                .into_iter()
+                .iter()
                 .map(|((group, side), (slot, weight))| SiegeClaim {
-                    group,
-                    side,
-                    slot,
-                    weight,
+                    group: *group,
+                    side: *side,
+                    slot: *slot,
+                    weight: *weight,
                 })
                 .collect(),
-            members_named: members.into_iter().collect(),
+            members_named: members.iter().cloned().collect(),
             sub_places: self.parts.at(up_to),
             reconstructed: self.reconstructed,
-            newest_event,
+            newest_event: *newest_event,
             input_digest: self.input_digest,
         }
     }
@@ -455,8 +475,8 @@ impl Folded {
     /// The filter's state after all slots up to one, without what explains it; `None`
     /// without evidence.
     pub(crate) fn bare(&mut self, up_to: Slot) -> Option<FilterState> {
-        let state = self.chain.at(up_to).filter;
-        state.stepped.is_some().then(|| bare(state))
+        let state = self.chain.at(up_to);
+        state.filter.stepped.is_some().then(|| bare(&state.filter))
     }
 
     /// How the originator of a report stands to the sides.

@@ -2,6 +2,8 @@
 //! it. Originators that nobody registered share one group a partner, so that
 //! inventing them gains nothing.
 
+use std::sync::Arc;
+
 use ascertain_domain::id::{Digest, ReportKey, SourceId};
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Originator, Report};
@@ -82,19 +84,22 @@ impl GroupFacts {
         }
     }
 
-    /// Notes a claim of the group.
-    pub(crate) fn note(&mut self, item: &Item, registry: View<'_>) {
+    /// Notes a claim of the group. Points that were handed out keep what they list.
+    pub(crate) fn note(self: &mut Arc<Self>, item: &Item, registry: View<'_>) {
         let strength = item.strength();
-        self.direct |= strength.is_some() && item.bearing.direct;
+        if strength.is_some() && item.bearing.direct && !self.direct {
+            Arc::make_mut(self).direct = true;
+        }
         if self.reason.is_empty() || strength > Some(self.strength) {
-            self.strength = strength.unwrap_or(self.strength);
-            self.interest = item.interest;
-            self.reason = statement(item.claim(), registry);
+            let facts = Arc::make_mut(self);
+            facts.strength = strength.unwrap_or(facts.strength);
+            facts.interest = item.interest;
+            facts.reason = statement(item.claim(), registry);
         }
         if self.reports.len() < LISTED_REPORTS {
             let report = (item.report.key(), item.report.partner_reference.clone());
             if !self.reports.contains(&report) {
-                self.reports.push(report);
+                Arc::make_mut(self).reports.push(report);
             }
         }
     }

@@ -13,7 +13,7 @@ use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
 use ascertain_domain::time::Slot;
-use ascertain_fusion::filter::{FilterState, Step};
+use ascertain_fusion::filter::{Beliefs, FilterState, Step};
 use ascertain_fusion::outcomes::Outcomes;
 
 use crate::fold::Folded;
@@ -129,12 +129,16 @@ impl Parts {
 }
 
 /// A filter's state without all that only explains it.
-pub(crate) fn bare(state: FilterState) -> FilterState {
+pub(crate) fn bare(state: &FilterState) -> FilterState {
     FilterState {
-        without: BTreeMap::new(),
+        hour: state.hour,
+        stepped: state.stepped,
+        alpha: state.alpha.clone(),
+        clash: state.clash,
+        without: Beliefs::over(state.alpha.len()),
+        standing: state.standing.clone(),
         ladders: Vec::new(),
         led: Vec::new(),
-        ..state
     }
 }
 

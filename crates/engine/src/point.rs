@@ -1,5 +1,7 @@
 //! What stands after the newest evidence: enough to evaluate any later time.
 
+use std::sync::Arc;
+
 use ascertain_domain::id::{ActorId, Digest};
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dispute::Favours;
@@ -11,7 +13,7 @@ use crate::group::GroupFacts;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResumePoint {
     /// The filter's state.
-    pub filter: FilterState,
+    pub filter: Arc<FilterState>,
     /// The groups that still count for something, in the order of ids.
     pub groups: Vec<GroupState>,
     /// The newest word of each group on a siege.
@@ -34,9 +36,9 @@ pub struct GroupState {
     /// Its id: the first eight bytes of the digest of its key.
     pub id: GroupId,
     /// What it said.
-    pub facts: GroupFacts,
+    pub facts: Arc<GroupFacts>,
     /// What its claims favour; `None` where that is forgotten.
-    pub favours: Option<Favours>,
+    pub favours: Option<Arc<Favours>>,
 }
 
 /// The newest word of a group on a siege.

@@ -36,7 +36,7 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
         reports,
     } = family;
     let known = one_of_each(reports, audience);
-    let mut fold = Folded::of_itself(family, &[], model);
+    let mut fold = Folded::empty(place, audience, (registry, model));
     let mut filtered = Vec::with_capacity(times.len());
     let mut next = known.iter().peekable();
     // Where the last moment stood, as long as nothing is added.
@@ -53,7 +53,7 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
         let later = fold.chain.later(time.slot());
         let mut state = match stood.take().filter(|_| later.is_empty()) {
             Some(state) => state,
-            None => fold.chain.at(time.slot()).filter,
+            None => FilterState::clone(&fold.chain.at(time.slot()).filter),
         };
         let rules = fold.chain.filter();
         rules.pass_silence(&mut state, hour);
@@ -81,13 +81,13 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
         return Vec::new();
     };
     let known_until = hours(*last);
-    let start = fold.chain.at(first.slot()).filter;
+    let start = Arc::clone(&fold.chain.at(first.slot()).filter);
     let mut smoothed = Vec::with_capacity(times.len());
-    let mut stood = start.clone();
+    let mut stood = FilterState::clone(&start);
     for time in times {
-        let state = fold.chain.at(time.slot()).filter;
-        if state.stepped != stood.stepped {
-            stood = state;
+        let state = fold.chain.at(time.slot());
+        if state.filter.stepped != stood.stepped {
+            stood = FilterState::clone(&state.filter);
         }
         let rules = fold.chain.filter();
         let hour = hours(*time);

@@ -255,7 +255,7 @@ proptest! {
         for place in PLACES {
             let mut folded = fold(&registry, place, &reports);
             let point = folded.resume_point();
-            let beliefs = point.filter.without.values().chain([&point.filter.alpha]);
+            let beliefs = point.filter.without.iter().map(|(_, b)| b).chain([&*point.filter.alpha]);
             for p in beliefs.flatten() {
                 prop_assert!(*p >= 0.0 && *p < 1.0, "{point:?}");
             }

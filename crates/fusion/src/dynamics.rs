@@ -189,13 +189,29 @@ impl Dynamics {
     /// `C' = c∞ + (p_C − c∞) e^(−s·days)`, `p_i' = π_i (1 − C') + (p_i − π_i h) e^(−(a+b)·days)`
     /// with `s = a + g`, `c∞ = a / s`, `h = 1 − p_C`.
     pub fn forward(&self, p: &mut [f64], stretch: &Stretch) {
-        let c = self.outcomes.contested();
-        let contested = stretch.settled + (p[c] - stretch.settled) * stretch.fade;
-        let held = 1.0 - p[c];
-        for (p_i, pi) in p.iter_mut().zip(&self.shares) {
-            *p_i = (pi * (1.0 - contested) + (*p_i - pi * held) * stretch.keep).max(0.0);
+        pass(p, &self.shares, self.outcomes.contested(), stretch);
+    }
+
+    /// The same for any number of distributions, one after another.
+    pub fn forward_each(&self, all: &mut [f64], stretch: &Stretch) {
+        // Where the compiler knows how many outcomes there are, it takes several at once.
+        match self.outcomes.count() {
+            5 => self.forward_rows::<5>(all, stretch),
+            6 => self.forward_rows::<6>(all, stretch),
+            7 => self.forward_rows::<7>(all, stretch),
+            8 => self.forward_rows::<8>(all, stretch),
+            count => all
+                .chunks_exact_mut(count)
+                .for_each(|p| self.forward(p, stretch)),
         }
-        p[c] = contested;
+    }
+
+    fn forward_rows<const COUNT: usize>(&self, all: &mut [f64], stretch: &Stretch) {
+        if let Ok(shares) = <&[f64; COUNT]>::try_from(&*self.shares) {
+            for p in all.as_chunks_mut::<COUNT>().0 {
+                pass(p, shares, self.outcomes.contested(), stretch);
+            }
+        }
     }
 
     /// Carries a backward message to before a stretch: for each outcome then, the
@@ -212,17 +228,35 @@ impl Dynamics {
         v[c] = mean * (1.0 - from_contested) + from_contested * v_c;
     }
 
-    /// The chance that an outcome lasts a stretch without a break.
-    #[must_use]
-    pub fn stays(&self, outcome: usize, stretch: &Stretch) -> f64 {
+    /// Of the probability of each outcome, leaves what lasts a stretch without a break.
+    pub fn stay(&self, p: &mut [f64], stretch: &Stretch) {
         let Rates { a, b, g } = stretch.rates;
-        let rate = if outcome == self.outcomes.contested() {
-            g
-        } else {
-            a + b * (1.0 - self.shares[outcome])
-        };
-        libm::exp(-rate * stretch.days)
+        let mut last: Option<(f64, f64)> = None;
+        for (outcome, (p_i, share)) in p.iter_mut().zip(&self.shares).enumerate() {
+            let rate = if outcome == self.outcomes.contested() {
+                g
+            } else {
+                a + b * (1.0 - share)
+            };
+            // Neighbours often change at the same rate.
+            let stays = match last {
+                Some((of, stays)) if of.to_bits() == rate.to_bits() => stays,
+                _ => libm::exp(-rate * stretch.days),
+            };
+            last = Some((rate, stays));
+            *p_i *= stays;
+        }
     }
+}
+
+#[inline(always)]
+fn pass(p: &mut [f64], shares: &[f64], contested: usize, stretch: &Stretch) {
+    let next = stretch.settled + (p[contested] - stretch.settled) * stretch.fade;
+    let held = 1.0 - p[contested];
+    for (p_i, pi) in p.iter_mut().zip(shares) {
+        *p_i = (pi * (1.0 - next) + (*p_i - pi * held) * stretch.keep).max(0.0);
+    }
+    p[contested] = next;
 }
 
 #[cfg(test)]

@@ -6,8 +6,12 @@
 //! going back to the evidence. A group whose absence makes no difference any more
 //! is dropped, so that the filter stays small.
 
-use std::collections::BTreeMap;
+mod beliefs;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+pub use beliefs::Beliefs;
 
 use crate::dynamics::{Clash, Dynamics, Stretch};
 use crate::outcomes::{Outcomes, leader, normalise};
@@ -58,7 +62,7 @@ pub struct FilterState {
     /// How hard it is fought for.
     pub clash: Clash,
     /// The belief without each group that still makes a difference.
-    pub without: BTreeMap<GroupId, Vec<f64>>,
+    pub without: Beliefs,
     /// Claims that stand while their sources are silent.
     pub standing: BTreeMap<GroupId, StandingClaim>,
     /// Since when, outcome by outcome.
@@ -76,7 +80,7 @@ impl FilterState {
             stepped: None,
             alpha: outcomes.prior(),
             clash: Clash::NONE,
-            without: BTreeMap::new(),
+            without: Beliefs::over(outcomes.count()),
             standing: BTreeMap::new(),
             ladders: vec![Ladder::default(); outcomes.count()],
             led: Vec::new(),
@@ -86,7 +90,7 @@ impl FilterState {
     /// The belief without a group; the belief itself for one that makes no difference.
     #[must_use]
     pub fn without(&self, group: GroupId) -> &[f64] {
-        self.without.get(&group).unwrap_or(&self.alpha)
+        self.without.get(group).unwrap_or(&self.alpha)
     }
 
     /// The last side that led before a leading outcome.
@@ -179,20 +183,15 @@ impl Filter {
     }
 
     fn pass_stretch(&self, state: &mut FilterState, stretch: &Stretch) {
-        let mut next = state.alpha.clone();
-        self.dynamics.forward(&mut next, stretch);
-        for (outcome, ladder) in state.ladders.iter_mut().enumerate() {
-            let kept = if next[outcome] > 0.0 {
-                state.alpha[outcome] * self.dynamics.stays(outcome, stretch) / next[outcome]
-            } else {
-                1.0
-            };
+        let mut stays = state.alpha.clone();
+        self.dynamics.stay(&mut stays, stretch);
+        self.dynamics.forward(&mut state.alpha, stretch);
+        for ((ladder, stays), next) in state.ladders.iter_mut().zip(&stays).zip(&state.alpha) {
+            let kept = if *next > 0.0 { stays / next } else { 1.0 };
             ladder.shrink(kept.min(1.0));
         }
-        state.alpha = next;
-        for without in state.without.values_mut() {
-            self.dynamics.forward(without, stretch);
-        }
+        let (_, without) = state.without.parts_mut();
+        self.dynamics.forward_each(without, stretch);
     }
 
     /// Takes the evidence of a slot in, not before where the belief stands.
@@ -211,7 +210,7 @@ impl Filter {
         let cell = |hour: i64| hour.div_euclid(CELL_HOURS);
         if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
             round(&mut state.alpha);
-            state.without.values_mut().for_each(|p| round(p));
+            round(state.without.parts_mut().1);
             drop_idle(state);
         }
         state.hour = Some(hour);
@@ -230,17 +229,23 @@ impl Filter {
 
     fn weigh(&self, state: &mut FilterState, hour: i64, evidence: &BTreeMap<GroupId, Vec<f64>>) {
         for group in evidence.keys() {
-            if !state.without.contains_key(group) {
-                state.without.insert(*group, state.alpha.clone());
-            }
+            state.without.add(*group, &state.alpha);
         }
         let total = total(self.outcomes, evidence);
-        let all = factors(total.clone());
-        for (group, without) in &mut state.without {
-            if let own @ Some(_) = evidence.get(group) {
-                multiply(without, &factors(total_without(&total, own)));
+        let mut all = total.clone();
+        factors(&mut all);
+        let mut others = total.clone();
+        // Both in the order of ids.
+        let mut spoke = evidence.iter().peekable();
+        let (groups, without) = state.without.parts_mut();
+        for (group, belief) in groups.iter().zip(without.chunks_exact_mut(total.len())) {
+            if let Some((_, own)) = spoke.next_if(|(id, _)| *id == group) {
+                others.copy_from_slice(&total);
+                leave_out(&mut others, own);
+                factors(&mut others);
+                multiply(belief, &others);
             } else {
-                multiply(without, &all);
+                multiply(belief, &all);
             }
         }
         multiply(&mut state.alpha, &all);
@@ -319,9 +324,12 @@ impl Filter {
             Evidence::Silence(evidence) => evidence,
             Evidence::Said(evidence) => *evidence,
         };
-        let total = total(self.outcomes, evidence);
-        let own = without.and_then(|group| evidence.get(&group));
-        multiply(message, &factors(total_without(&total, own)));
+        let mut total = total(self.outcomes, evidence);
+        if let Some(own) = without.and_then(|group| evidence.get(&group)) {
+            leave_out(&mut total, own);
+        }
+        factors(&mut total);
+        multiply(message, &total);
         let passed = (to - beat.after).max(0.0) / DAY_HOURS;
         let clash = beat.clash.decayed(passed);
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
@@ -412,12 +420,12 @@ fn drop_idle(state: &mut FilterState) {
 
 /// Keeps the groups that make most difference.
 fn keep_most(state: &mut FilterState) {
-    let of = |(group, p): (&GroupId, &Vec<f64>)| (difference(&state.alpha, p), *group);
-    let mut ranked: Vec<(f64, GroupId)> = state.without.iter().map(of).collect();
+    let FilterState { alpha, without, .. } = state;
+    let of = |(group, p): (GroupId, &[f64])| (difference(alpha, p), group);
+    let mut ranked: Vec<(f64, GroupId)> = without.iter().map(of).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    for (_, group) in ranked.drain(MOST_GROUPS..) {
-        state.without.remove(&group);
-    }
+    let least: BTreeSet<GroupId> = ranked.drain(MOST_GROUPS..).map(|(_, id)| id).collect();
+    without.retain(|group, _| !least.contains(&group));
 }
 
 /// Multiplies a belief by likelihoods.
@@ -440,16 +448,13 @@ fn total(outcomes: Outcomes, evidence: &BTreeMap<GroupId, Vec<f64>>) -> Vec<f64>
     sum
 }
 
-/// The same without a group.
-fn total_without(total: &[f64], own: Option<&Vec<f64>>) -> Vec<f64> {
-    own.map_or_else(
-        || total.to_vec(),
-        |own| total.iter().zip(own).map(|(t, o)| t - o).collect(),
-    )
+/// Takes what one group said out of the sum over all.
+fn leave_out(total: &mut [f64], own: &[f64]) {
+    total.iter_mut().zip(own).for_each(|(t, o)| *t -= o);
 }
 
-/// The floored likelihoods of a slot, largest about 1.
-fn factors(mut total: Vec<f64>) -> Vec<f64> {
+/// The floored likelihoods of a slot, largest about 1, in place of their logarithms.
+fn factors(total: &mut [f64]) {
     let most = total.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     total.iter_mut().for_each(|s| *s = libm::exp(*s - most));
     #[allow(clippy::cast_precision_loss)] // K is small
@@ -457,7 +462,6 @@ fn factors(mut total: Vec<f64>) -> Vec<f64> {
     total
         .iter_mut()
         .for_each(|r| *r = (1.0 - EPSILON) * *r + EPSILON * mean);
-    total
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Resumable points, as the state log keeps them and as the engine has them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ascertain_domain::id::{ActorId, Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::state::Interest;
@@ -8,7 +9,7 @@ use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_engine::{GroupFacts, GroupState, ResumePoint, SiegeClaim, SubPlace, group_id};
 use ascertain_fusion::dispute::Favours;
 use ascertain_fusion::dynamics::Clash;
-use ascertain_fusion::filter::{FilterState, GroupId};
+use ascertain_fusion::filter::{Beliefs, FilterState, GroupId};
 use ascertain_fusion::standing::StandingClaim;
 use ascertain_fusion::stay::Ladder;
 
@@ -32,7 +33,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         standing,
         ladders,
         led,
-    } = &point.filter;
+    } = &*point.filter;
     // Everything of a point that names a group names one that it lists.
     let index_of = |id: GroupId| index(point.groups.partition_point(|group| group.id < id));
     wire::ResumePoint {
@@ -45,7 +46,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         groups: point
             .groups
             .iter()
-            .map(|group| group_state(group, without.get(&group.id)))
+            .map(|group| group_state(group, without.get(group.id)))
             .collect(),
         standing: standing
             .iter()
@@ -79,7 +80,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
     }
 }
 
-fn group_state(group: &GroupState, without: Option<&Vec<f64>>) -> wire::GroupState {
+fn group_state(group: &GroupState, without: Option<&[f64]>) -> wire::GroupState {
     let (favours, slot) = match &group.favours {
         Some(favours) => {
             let (weights, slot) = favours.parts();
@@ -91,7 +92,7 @@ fn group_state(group: &GroupState, without: Option<&Vec<f64>>) -> wire::GroupSta
     wire::GroupState {
         group: facts.key.clone(),
         name: facts.name.clone(),
-        alpha_without: without.cloned().unwrap_or_default(),
+        alpha_without: without.map_or_else(Vec::new, <[f64]>::to_vec),
         favours,
         slot,
         direct: facts.direct,
@@ -162,10 +163,10 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
         Some(group) => Ok(group.id),
         None => Err(ResumeError("the index of a group")),
     };
-    let mut without = BTreeMap::new();
+    let mut without = Beliefs::over(outcomes);
     for (state, group) in groups.iter().zip(&point.groups) {
         if !group.alpha_without.is_empty() {
-            without.insert(state.id, reader.of_all(&group.alpha_without)?);
+            without.add(state.id, &reader.of_all(&group.alpha_without)?);
         }
     }
     let mut standing = BTreeMap::new();
@@ -183,7 +184,7 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
         });
     }
     Ok(ResumePoint {
-        filter: FilterState {
+        filter: Arc::new(FilterState {
             hour: point.slot,
             stepped: point.stepped_slot,
             alpha: point.alpha.clone(),
@@ -199,7 +200,7 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
                 .iter()
                 .map(|side| reader.outcome(*side))
                 .collect::<Result<_, _>>()?,
-        },
+        }),
         sieges,
         groups,
         members_named: point
@@ -285,7 +286,7 @@ impl Reader {
                 threat: own.threat,
                 fighting: own.fighting,
             },
-            without: BTreeMap::new(),
+            without: Beliefs::over(self.outcomes),
             standing,
             ladders: Vec::new(),
             led: Vec::new(),
@@ -295,12 +296,15 @@ impl Reader {
     fn group(&self, group: &wire::GroupState) -> Result<GroupState, ResumeError> {
         let favours = match group.favours.as_slice() {
             [] => None,
-            favours => Some(Favours::from_parts(self.of_all(favours)?, group.slot)),
+            favours => Some(Arc::new(Favours::from_parts(
+                self.of_all(favours)?,
+                group.slot,
+            ))),
         };
         Ok(GroupState {
             id: group_id(&group.group),
             favours,
-            facts: GroupFacts {
+            facts: Arc::new(GroupFacts {
                 key: group.group.clone(),
                 name: group.name.clone(),
                 direct: group.direct,
@@ -317,7 +321,7 @@ impl Reader {
                     .iter()
                     .map(|r| report(r).ok_or(ResumeError("a report")))
                     .collect::<Result<_, _>>()?,
-            },
+            }),
         })
     }
 }
