@@ -144,6 +144,13 @@ impl<'a> Calibrator<'a> {
         self.phase != Phase::Done
     }
 
+    /// How many pairs of sources, of all that spoke, have agreed so often on what hardly
+    /// anybody would say that it is looked at whether they copy.
+    #[must_use]
+    pub fn pairs_looked_at(&self) -> usize {
+        self.candidates.len()
+    }
+
     /// The model.
     #[must_use]
     pub fn finish(self) -> SourceModel {

@@ -44,6 +44,9 @@ impl Role {
     }
 }
 
+/// No row has more cells.
+const COLUMNS: usize = 4;
+
 /// The rows of a table, cell by cell; each row sums to 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cells {
@@ -168,37 +171,46 @@ impl Table {
     /// φ(· | outcome): the distribution over labels.
     #[must_use]
     pub fn row(&self, outcomes: Outcomes, outcome: usize) -> Vec<f64> {
+        self.row_of(outcomes, outcome, &outcomes.entry_shares())
+    }
+
+    /// φ(· | outcome) for every outcome, in their order: all shares are found once, so
+    /// that a table costs no more than its size, (n + 4)².
+    fn table<'a>(&'a self, outcomes: Outcomes) -> impl Iterator<Item = Vec<f64>> + 'a {
         let shares = outcomes.entry_shares();
-        let rows = self.cells.rows();
+        (0..outcomes.count()).map(move |outcome| self.row_of(outcomes, outcome, &shares))
+    }
+
+    fn row_of(&self, outcomes: Outcomes, outcome: usize, shares: &[f64]) -> Vec<f64> {
         let cells: Vec<(usize, usize)> = (0..outcomes.count())
             .map(|label| self.cell(outcomes, outcome, label))
             .collect();
         // The label that is so stands in its cell alone, or with others of its side.
         let (own_cell, alone) = (cells[outcome], OWN_EXACT);
-        let shared = |label: usize| cells[label] == own_cell && label != outcome;
-        let with_others = (0..cells.len()).any(shared);
+        // What the others in each of the row's cells have of the entry shares.
+        let mut totals = [0.0; COLUMNS];
+        let mut with_others = false;
+        for (label, cell) in cells.iter().enumerate().filter(|(l, _)| *l != outcome) {
+            totals[cell.1] += shares[label];
+            with_others |= *cell == own_cell;
+        }
+        let rows = self.cells.rows();
         (0..cells.len())
             .map(|label| {
                 let cell = cells[label];
                 let mass = rows[cell.0][cell.1];
-                let total = |keep: &dyn Fn(usize) -> bool| -> f64 {
-                    let alike = (0..cells.len()).filter(|l| cells[*l] == cell && keep(*l));
-                    alike.map(|l| shares[l]).sum()
-                };
+                let total = totals[cell.1];
                 if label == outcome {
                     mass * if with_others { alone } else { 1.0 }
                 } else if cell == own_cell {
-                    mass * (1.0 - alone) * shares[label] / total(&|l| l != outcome)
+                    mass * (1.0 - alone) * shares[label] / total
                 } else if label == outcomes.contested() {
                     mass
+                } else if total > 0.0 {
+                    mass * shares[label] / total
                 } else {
                     // A cell without labels that are ever so has its mass nowhere to go.
-                    let total = total(&|_| true);
-                    if total > 0.0 {
-                        mass * shares[label] / total
-                    } else {
-                        0.0
-                    }
+                    0.0
                 }
             })
             .collect()
@@ -208,12 +220,10 @@ impl Table {
     /// is the soft set of labels that a claim fits (each 0 to 1).
     #[must_use]
     pub fn log_likelihoods(&self, outcomes: Outcomes, fits: &[f64]) -> Vec<f64> {
-        let likelihood = |outcome| -> f64 {
-            let row = self.row(outcomes, outcome);
-            row.iter().zip(fits).map(|(phi, mu)| phi * mu).sum()
-        };
-        (0..outcomes.count())
-            .map(|outcome| libm::log(likelihood(outcome).max(LIKELIHOOD_FLOOR)))
+        let likelihood =
+            |row: Vec<f64>| -> f64 { row.iter().zip(fits).map(|(phi, mu)| phi * mu).sum() };
+        self.table(outcomes)
+            .map(|row| libm::log(likelihood(row).max(LIKELIHOOD_FLOOR)))
             .collect()
     }
 
@@ -230,9 +240,10 @@ impl Table {
             .iter()
             .enumerate()
             .all(|(l, mu)| (l == c) == (*mu > 0.0));
-        let (log_likelihoods, doubts) = (0..outcomes.count())
-            .map(|outcome| {
-                let row = self.row(outcomes, outcome);
+        let (log_likelihoods, doubts) = self
+            .table(outcomes)
+            .enumerate()
+            .map(|(outcome, row)| {
                 let shown = row[outcome].max(LIKELIHOOD_FLOOR);
                 let rates = row.iter().enumerate().map(|(label, phi)| {
                     let share = (phi / shown).min(1.0);
