@@ -12,7 +12,7 @@ use ascertain_domain::state::{
 };
 use ascertain_domain::time::{DAY_US, HOUR_US, Slot, TimeInterval, TimePrecision, Timestamp};
 use ascertain_fusion::dispute::{Favours, disagreement};
-use ascertain_fusion::filter::{Filter, FilterState, GroupId, Step, multiply};
+use ascertain_fusion::filter::{Filter, FilterState, GroupId, Heard, Step, multiply};
 use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, normalise, parts_per_million};
 use ascertain_fusion::pace::Pace;
 
@@ -141,20 +141,28 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     let rules = Filter::new(outcomes, Arc::clone(&question.pace));
     let mut filter = FilterState::clone(&point.filter);
     let beats = rules.beats(&filter, hour, &later.steps, known_until);
-    let hindsight = |without: Option<GroupId>| rules.hindsight(&beats, without);
-    let with_all = hindsight(None);
+    let all = rules.hindsight(&beats, Heard::All);
+    let of_proven = rules.hindsight(&beats, Heard::Proven);
     rules.pass_to(&mut filter, hour, known_until);
+    let bound = rules.bound_looking_back(&filter, &all, &of_proven);
     let parts = what_parts_say(point, later, &rules, outcomes, hour, known_until);
-    let believed = |alpha: &[f64], hindsight: &[f64]| {
+    let looked_back = |alpha: &[f64], hindsight: &[f64]| {
         let mut belief = alpha.to_vec();
         multiply(&mut belief, hindsight);
+        if let Some(bound) = &bound {
+            multiply(&mut belief, bound);
+        }
+        belief
+    };
+    let believed = |alpha: &[f64], hindsight: &[f64]| {
+        let mut belief = looked_back(alpha, hindsight);
         if let Some((likelihoods, _)) = &parts {
             multiply(&mut belief, likelihoods);
         }
         take_to(&mut belief, question.temper);
         belief
     };
-    let belief = believed(&filter.alpha, &with_all);
+    let belief = believed(&filter.alpha, &all);
     let ppm = parts_per_million(&belief);
 
     let leading = leader(&belief).unwrap_or(0);
@@ -172,7 +180,8 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
         // A group whose claims bear on no holder moved nothing.
         .filter(|group| group.facts.strength >= 0.0)
         .map(|group| {
-            let without = believed(filter.without(group.id), &hindsight(Some(group.id)));
+            let others = rules.hindsight(&beats, Heard::Without(group.id));
+            let without = believed(filter.without(group.id), &others);
             let (weight, weight_lost) = weights(&without);
             Contribution {
                 group: group.facts.key.clone(),
@@ -186,8 +195,7 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
         })
         .collect();
     if let Some((_, covered)) = &parts {
-        let mut without = filter.alpha.clone();
-        multiply(&mut without, &with_all);
+        let mut without = looked_back(&filter.alpha, &all);
         take_to(&mut without, question.temper);
         let (weight, weight_lost) = weights(&without);
         contributions.push(of_parts(*covered, weight, weight_lost));
@@ -272,8 +280,14 @@ fn what_parts_say(
             (None, true) => return None,
         };
         let beats = rules.beats(&own, hour, steps, known_until);
+        let all = rules.hindsight(&beats, Heard::All);
+        let of_proven = rules.hindsight(&beats, Heard::Proven);
         rules.pass_to(&mut own, hour, known_until);
-        multiply(&mut own.alpha, &rules.hindsight(&beats, None));
+        let bound = rules.bound_looking_back(&own, &all, &of_proven);
+        multiply(&mut own.alpha, &all);
+        if let Some(bound) = bound {
+            multiply(&mut own.alpha, &bound);
+        }
         Some((sub.share, own.alpha))
     });
     let believed: Vec<(f64, Vec<f64>)> = believed.collect();

@@ -335,6 +335,7 @@ impl Folded {
                     since: item.stated(source).slot().0,
                     doubts: change.doubts.iter().map(|d| d * base).collect(),
                     lapse_days: source.lapse_days,
+                    unproven: source.unproven,
                 });
             }
         }
@@ -363,6 +364,9 @@ impl Folded {
         let add_to = |step: &mut Step| {
             step.clash = step.clash.and(clash);
             if let Some(log_likelihoods) = log_likelihoods {
+                if source.unproven {
+                    step.unproven.insert(group);
+                }
                 let sum = step
                     .evidence
                     .entry(group)

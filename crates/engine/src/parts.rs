@@ -134,6 +134,7 @@ pub(crate) fn bare(state: &FilterState) -> FilterState {
         hour: state.hour,
         stepped: state.stepped,
         alpha: state.alpha.clone(),
+        proven: state.proven.clone(),
         clash: state.clash,
         without: Beliefs::over(state.alpha.len()),
         standing: state.standing.clone(),

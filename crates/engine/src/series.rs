@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_fusion::filter::{FilterState, multiply};
+use ascertain_fusion::filter::{FilterState, Heard, multiply};
 
 use crate::evaluate::{hours, take_to};
 use crate::fold::{Family, Folded, Taken};
@@ -58,12 +58,11 @@ pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
         let rules = fold.chain.filter();
         rules.pass_silence(&mut state, hour);
         let beats = rules.beats(&state, hour, &later, hour);
-        let hindsight = rules.hindsight(&beats, None);
+        let all = rules.hindsight(&beats, Heard::All);
+        let of_proven = rules.hindsight(&beats, Heard::Proven);
         stood = later.is_empty().then(|| state.clone());
         rules.pass_to(&mut state, hour, hour);
-        multiply(&mut state.alpha, &hindsight);
-        take_to(&mut state.alpha, fold.temper);
-        filtered.push(state.alpha);
+        filtered.push(believed(&fold, &state, &all, &of_proven));
     }
     for report in next {
         fold.take_modelled(place, registry, model, report);
@@ -82,7 +81,7 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
     };
     let known_until = hours(*last);
     let start = Arc::clone(&fold.chain.at(first.slot()).filter);
-    let mut smoothed = Vec::with_capacity(times.len());
+    let mut states = Vec::with_capacity(times.len());
     let mut stood = FilterState::clone(&start);
     for time in times {
         let state = fold.chain.at(time.slot());
@@ -94,26 +93,49 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
         rules.pass_silence(&mut stood, hour);
         let mut state = stood.clone();
         rules.pass_to(&mut state, hour, known_until);
-        smoothed.push(state.alpha);
+        states.push(state);
     }
     let rules = fold.chain.filter();
     let later = fold.chain.later(first.slot());
     let beats = rules.beats(&start, hours(*first), &later, known_until);
-    let mut message = vec![1.0; fold.outcomes().count()];
+    // What is said later, by all and by those who are not unproven.
+    let mut messages =
+        [Heard::All, Heard::Proven].map(|heard| (heard, vec![1.0; fold.outcomes().count()]));
     let mut beats = beats.iter().rev().peekable();
-    for (time, belief) in times.iter().zip(&mut smoothed).rev() {
+    let mut smoothed = Vec::with_capacity(times.len());
+    for (time, state) in times.iter().zip(&states).rev() {
         let hour = hours(*time);
         // Beats whose gap begins after this moment lie behind it as a whole.
         while let Some(beat) = beats.next_if(|beat| beat.after > hour) {
-            rules.look_back(&mut message, beat, beat.after, None);
+            for (heard, message) in &mut messages {
+                rules.look_back(message, beat, beat.after, *heard);
+            }
         }
-        let mut here = message.clone();
-        #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-        if let Some(beat) = beats.peek().filter(|beat| beat.hour as f64 > hour) {
-            rules.look_back(&mut here, beat, hour, None);
-        }
-        multiply(belief, &here);
-        take_to(belief, fold.temper);
+        let [all, of_proven] = messages.clone().map(|(heard, mut here)| {
+            #[allow(clippy::cast_precision_loss)] // hours are exact in f64
+            if let Some(beat) = beats.peek().filter(|beat| beat.hour as f64 > hour) {
+                rules.look_back(&mut here, beat, hour, heard);
+            }
+            here
+        });
+        smoothed.push(believed(fold, state, &all, &of_proven));
     }
+    smoothed.reverse();
     smoothed
+}
+
+/// What is believed where a state stands, with what was said later by all, and by those
+/// who are not unproven.
+fn believed(fold: &Folded, state: &FilterState, all: &[f64], of_proven: &[f64]) -> Vec<f64> {
+    let bound = fold
+        .chain
+        .filter()
+        .bound_looking_back(state, all, of_proven);
+    let mut belief = state.alpha.clone();
+    multiply(&mut belief, all);
+    if let Some(bound) = bound {
+        multiply(&mut belief, &bound);
+    }
+    take_to(&mut belief, fold.temper);
+    belief
 }

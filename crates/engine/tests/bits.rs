@@ -11,7 +11,7 @@ use ascertain_domain::id::Digest;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::registry::{Registry, RegistryChange};
-use ascertain_domain::report::{EvidenceKey, Extent, Modality, Originator, Polarity, Report};
+use ascertain_domain::report::{Extent, Modality, Originator, Polarity, Report};
 use ascertain_domain::source::{Alignment, Grade, Reporting, SourceKind};
 use ascertain_domain::state::ControlState;
 use ascertain_domain::time::{HOUR_US, TimeInterval, TimePrecision, Timestamp};
@@ -129,8 +129,7 @@ fn told(number: u32, dice: &mut Dice) -> Report {
         report.originator = Originator::Unregistered(kind);
     }
     if dice.below(6) == 0 {
-        let picture = Digest::of(&dice.below(5).to_be_bytes());
-        report.evidence = vec![EvidenceKey::Sha256(picture)];
+        report.evidence = vec![world::picture(dice.of(&[0, 1, 2, 3, 4]))];
     }
     // By number: how types are printed is no matter here.
     report.statement_digest = Digest::of(&number.to_be_bytes());
@@ -166,7 +165,7 @@ impl Computed {
         let filter = &point.filter;
         self.numbers(&filter.alpha);
         self.numbers(&[filter.clash.threat, filter.clash.fighting]);
-        for (group, without) in &filter.without {
+        for (group, without) in filter.without.iter() {
             self.bytes.extend(group.to_be_bytes());
             self.numbers(without);
         }

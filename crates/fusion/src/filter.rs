@@ -7,6 +7,7 @@
 //! is dropped, so that the filter stays small.
 
 mod beliefs;
+mod bound;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Step {
     pub hour: i64,
     /// For each group that spoke: Σ w ln L(outcome).
     pub evidence: BTreeMap<GroupId, Vec<f64>>,
+    /// Which of them are unproven.
+    pub unproven: BTreeSet<GroupId>,
     /// What the reports of threats and fighting add.
     pub clash: Clash,
     /// Claims that stand from here on, or, `None`, stand no more.
@@ -59,6 +62,8 @@ pub struct FilterState {
     pub stepped: Option<i64>,
     /// The belief.
     pub alpha: Vec<f64>,
+    /// The belief without all that unproven sources said.
+    pub proven: Vec<f64>,
     /// How hard it is fought for.
     pub clash: Clash,
     /// The belief without each group that still makes a difference.
@@ -79,6 +84,7 @@ impl FilterState {
             hour: None,
             stepped: None,
             alpha: outcomes.prior(),
+            proven: outcomes.prior(),
             clash: Clash::NONE,
             without: Beliefs::over(outcomes.count()),
             standing: BTreeMap::new(),
@@ -168,7 +174,8 @@ impl Filter {
             };
             self.pass_gap(state, from as f64, grid as f64);
             let evidence = silence(&state.standing, grid);
-            self.weigh(state, grid, &evidence);
+            let unproven = unproven(&state.standing);
+            self.weigh(state, grid, &evidence, &unproven);
             state.standing.retain(|_, claim| claim.is_in_force(grid));
             state.hour = Some(grid);
         }
@@ -190,6 +197,7 @@ impl Filter {
             let kept = if *next > 0.0 { stays / next } else { 1.0 };
             ladder.shrink(kept.min(1.0));
         }
+        self.dynamics.forward(&mut state.proven, stretch);
         let (_, without) = state.without.parts_mut();
         self.dynamics.forward_each(without, stretch);
     }
@@ -210,6 +218,7 @@ impl Filter {
         let cell = |hour: i64| hour.div_euclid(CELL_HOURS);
         if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
             round(&mut state.alpha);
+            round(&mut state.proven);
             round(state.without.parts_mut().1);
             drop_idle(state);
         }
@@ -219,7 +228,7 @@ impl Filter {
     /// Takes the evidence of the slot in that the belief stands at.
     pub fn take_here(&self, state: &mut FilterState, step: &Step) {
         state.stepped = Some(step.hour);
-        self.weigh(state, step.hour, &step.evidence);
+        self.weigh(state, step.hour, &step.evidence, &step.unproven);
         if state.without.len() > MOST_GROUPS {
             keep_most(state);
         }
@@ -227,7 +236,13 @@ impl Filter {
         replace_standing(&mut state.standing, step);
     }
 
-    fn weigh(&self, state: &mut FilterState, hour: i64, evidence: &BTreeMap<GroupId, Vec<f64>>) {
+    fn weigh(
+        &self,
+        state: &mut FilterState,
+        hour: i64,
+        evidence: &BTreeMap<GroupId, Vec<f64>>,
+        unproven: &BTreeSet<GroupId>,
+    ) {
         for group in evidence.keys() {
             state.without.add(*group, &state.alpha);
         }
@@ -249,6 +264,17 @@ impl Filter {
             }
         }
         multiply(&mut state.alpha, &all);
+        if !unproven.is_empty() {
+            all = proven_total(self.outcomes, evidence, unproven);
+            factors(&mut all);
+        }
+        multiply(&mut state.proven, &all);
+        if let Some(bound) = self.bound(&state.alpha, &state.proven) {
+            multiply(&mut state.alpha, &bound);
+            let (_, without) = state.without.parts_mut();
+            let each = without.chunks_exact_mut(bound.len());
+            each.for_each(|belief| multiply(belief, &bound));
+        }
         for ladder in &mut state.ladders {
             ladder.stand(hour);
         }
@@ -290,11 +316,12 @@ impl Filter {
             let grid = next_silence(&standing, at).filter(|grid| *grid as f64 <= silent_until);
             let (hour, evidence, raised) = if let Some(grid) = grid {
                 let evidence = silence(&standing, grid);
+                let unproven = unproven(&standing);
                 standing.retain(|_, claim| claim.is_in_force(grid));
-                (grid, Evidence::Silence(evidence), Clash::NONE)
+                (grid, Evidence::Silence(evidence, unproven), Clash::NONE)
             } else if let Some(step) = steps.next() {
                 replace_standing(&mut standing, step);
-                (step.hour, Evidence::Said(&step.evidence), step.clash)
+                (step.hour, Evidence::Said(step), step.clash)
             } else {
                 return beats;
             };
@@ -312,20 +339,19 @@ impl Filter {
 
     /// Carries what is said after a beat back over the beat and to an hour (or part of
     /// one) within the gap before it: `message` is a likelihood for each outcome, after
-    /// the beat and then at that hour. With all groups (`None`) or without one.
-    pub fn look_back(
-        &self,
-        message: &mut [f64],
-        beat: &Beat<'_>,
-        to: f64,
-        without: Option<GroupId>,
-    ) {
-        let evidence = match &beat.evidence {
-            Evidence::Silence(evidence) => evidence,
-            Evidence::Said(evidence) => *evidence,
+    /// the beat and then at that hour.
+    pub fn look_back(&self, message: &mut [f64], beat: &Beat<'_>, to: f64, heard: Heard) {
+        let (evidence, unproven) = match &beat.evidence {
+            Evidence::Silence(evidence, unproven) => (evidence, unproven),
+            Evidence::Said(step) => (&step.evidence, &step.unproven),
         };
-        let mut total = total(self.outcomes, evidence);
-        if let Some(own) = without.and_then(|group| evidence.get(&group)) {
+        let mut total = match heard {
+            Heard::Proven => proven_total(self.outcomes, evidence, unproven),
+            Heard::All | Heard::Without(_) => total(self.outcomes, evidence),
+        };
+        if let Heard::Without(group) = heard
+            && let Some(own) = evidence.get(&group)
+        {
             leave_out(&mut total, own);
         }
         factors(&mut total);
@@ -341,13 +367,24 @@ impl Filter {
     /// What all of the beats say of the time that they were gathered from: a
     /// likelihood for each outcome.
     #[must_use]
-    pub fn hindsight(&self, beats: &[Beat<'_>], without: Option<GroupId>) -> Vec<f64> {
+    pub fn hindsight(&self, beats: &[Beat<'_>], heard: Heard) -> Vec<f64> {
         let mut message = vec![1.0; self.outcomes.count()];
         for beat in beats.iter().rev() {
-            self.look_back(&mut message, beat, beat.after, without);
+            self.look_back(&mut message, beat, beat.after, heard);
         }
         message
     }
+}
+
+/// Whom one listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// Everybody.
+    All,
+    /// Everybody but a group.
+    Without(GroupId),
+    /// Everybody who is not unproven.
+    Proven,
 }
 
 /// Something said, or kept silent about, as one looks back upon it.
@@ -364,8 +401,8 @@ pub struct Beat<'a> {
 
 #[derive(Debug)]
 enum Evidence<'a> {
-    Said(&'a BTreeMap<GroupId, Vec<f64>>),
-    Silence(BTreeMap<GroupId, Vec<f64>>),
+    Said(&'a Step),
+    Silence(BTreeMap<GroupId, Vec<f64>>, BTreeSet<GroupId>),
 }
 
 /// The next grid hour after an hour (or part of one) at which a silence says something.
@@ -389,6 +426,11 @@ fn silence(standing: &BTreeMap<GroupId, StandingClaim>, grid: i64) -> BTreeMap<G
         .filter(|(_, force, _)| *force > 0.0)
         .map(|(group, force, claim)| (group, claim.doubts.iter().map(|d| d * force).collect()))
         .collect()
+}
+
+fn unproven(standing: &BTreeMap<GroupId, StandingClaim>) -> BTreeSet<GroupId> {
+    let unproven = standing.iter().filter(|(_, claim)| claim.unproven);
+    unproven.map(|(group, _)| *group).collect()
 }
 
 fn replace_standing(standing: &mut BTreeMap<GroupId, StandingClaim>, step: &Step) {
@@ -439,13 +481,29 @@ pub fn multiply(belief: &mut [f64], likelihoods: &[f64]) {
 
 /// Σ ln L(outcome) over all groups, in their order.
 fn total(outcomes: Outcomes, evidence: &BTreeMap<GroupId, Vec<f64>>) -> Vec<f64> {
+    sum(outcomes, evidence.values())
+}
+
+fn sum<'a>(outcomes: Outcomes, said: impl Iterator<Item = &'a Vec<f64>>) -> Vec<f64> {
     let mut sum = vec![0.0; outcomes.count()];
-    for log_likelihoods in evidence.values() {
+    for log_likelihoods in said {
         sum.iter_mut()
             .zip(log_likelihoods)
             .for_each(|(s, l)| *s += l);
     }
     sum
+}
+
+/// The same over the groups that are not unproven.
+fn proven_total(
+    outcomes: Outcomes,
+    evidence: &BTreeMap<GroupId, Vec<f64>>,
+    unproven: &BTreeSet<GroupId>,
+) -> Vec<f64> {
+    let proven = evidence
+        .iter()
+        .filter(|(group, _)| !unproven.contains(group));
+    sum(outcomes, proven.map(|(_, said)| said))
 }
 
 /// Takes what one group said out of the sum over all.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::filter::{Filter, FilterState, GroupId, Step, multiply};
+use crate::filter::{Filter, FilterState, GroupId, Heard, Step, multiply};
 use crate::outcomes::Outcomes;
 use crate::tables::{Cells, Table};
 
@@ -108,9 +108,9 @@ pub fn hindsight(
             }
         }
         for (group, message) in &mut messages {
-            filter.look_back(message, beat, beat.after, Some(*group));
+            filter.look_back(message, beat, beat.after, Heard::Without(*group));
         }
-        filter.look_back(&mut message, beat, beat.after, None);
+        filter.look_back(&mut message, beat, beat.after, Heard::All);
         messages.retain(|group, without| silent.contains(group) || differ(without, &message));
     }
     found
@@ -138,15 +138,6 @@ fn with_empty_steps(steps: &[Step], asked: &BTreeMap<i64, BTreeSet<GroupId>>) ->
         .collect();
     by_hour.extend(steps.iter().map(|step| (step.hour, step.clone())));
     by_hour.into_values().collect()
-}
-
-/// How much a belief says: 0 where its leader is no surer than before any evidence, 1 for
-/// a certain one. So nothing is learned where nobody spoke.
-#[must_use]
-pub fn sharpness(outcomes: Outcomes, belief: &[f64]) -> f64 {
-    let most = |p: &[f64]| p.iter().copied().fold(0.0, f64::max);
-    let before = most(&outcomes.prior());
-    ((most(belief) - before) / (1.0 - before)).clamp(0.0, 1.0)
 }
 
 /// Counts of the cells of a table, row after row: ten of an aligned source, five of an

@@ -102,6 +102,15 @@ impl Outcomes {
     }
 }
 
+/// How much a belief says: 0 where its leader is no surer than before any evidence, 1 for
+/// a certain one.
+#[must_use]
+pub fn sharpness(outcomes: Outcomes, belief: &[f64]) -> f64 {
+    let most = |p: &[f64]| p.iter().copied().fold(0.0, f64::max);
+    let before = most(&outcomes.prior());
+    ((most(belief) - before) / (1.0 - before)).clamp(0.0, 1.0)
+}
+
 /// Scales to sum 1. What sums to nothing, or to no number, becomes uniform.
 pub fn normalise(values: &mut [f64]) {
     let sum: f64 = values.iter().sum();

@@ -34,6 +34,8 @@ pub struct StandingClaim {
     /// After so many days without repetition it no longer stands, and until then it counts
     /// in full; `None`: it fades slowly, as for those who report only changes.
     pub lapse_days: Option<u32>,
+    /// Whether its source is unproven.
+    pub unproven: bool,
 }
 
 impl StandingClaim {

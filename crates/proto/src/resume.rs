@@ -28,6 +28,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         hour,
         stepped,
         alpha,
+        proven,
         clash,
         without,
         standing,
@@ -40,6 +41,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         slot: *hour,
         stepped_slot: *stepped,
         alpha: alpha.clone(),
+        proven: proven.clone(),
         threat: clash.threat,
         fighting: clash.fighting,
         ladders: ladders.iter().map(ladder).collect(),
@@ -55,6 +57,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
                 since_slot: claim.since,
                 doubts: claim.doubts.clone(),
                 lapse_days: claim.lapse_days,
+                unproven: claim.unproven,
             })
             .collect(),
         sieges: point
@@ -119,6 +122,7 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
         slot: own.hour,
         stepped_slot: own.stepped,
         alpha: own.alpha.clone(),
+        proven: own.proven.clone(),
         threat: own.clash.threat,
         fighting: own.clash.fighting,
         standing: own
@@ -129,6 +133,7 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
                 since_slot: claim.since,
                 doubts: claim.doubts.clone(),
                 lapse_days: claim.lapse_days,
+                unproven: claim.unproven,
             })
             .collect(),
     });
@@ -171,7 +176,11 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
     }
     let mut standing = BTreeMap::new();
     for claim in &point.standing {
-        let claim_of = reader.standing(claim.since_slot, &claim.doubts, claim.lapse_days)?;
+        let claim_of = reader.standing(
+            claim.since_slot,
+            &claim.doubts,
+            (claim.lapse_days, claim.unproven),
+        )?;
         standing.insert(id(claim.group)?, claim_of);
     }
     let mut sieges = Vec::with_capacity(point.sieges.len());
@@ -188,6 +197,7 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
             hour: point.slot,
             stepped: point.stepped_slot,
             alpha: point.alpha.clone(),
+            proven: reader.proven(&point.proven, &point.alpha)?,
             clash: Clash {
                 threat: point.threat,
                 fighting: point.fighting,
@@ -246,6 +256,11 @@ impl Reader {
         }
     }
 
+    /// What was written before there was a bound on unproven sources has none.
+    fn proven(&self, proven: &[f64], alpha: &[f64]) -> Result<Vec<f64>, ResumeError> {
+        self.of_all(if proven.is_empty() { alpha } else { proven })
+    }
+
     fn outcome(&self, i: u32) -> Result<usize, ResumeError> {
         let i = usize::try_from(i).ok().filter(|i| *i < self.outcomes);
         i.ok_or(ResumeError("the index of an outcome"))
@@ -255,12 +270,13 @@ impl Reader {
         &self,
         since: i64,
         doubts: &[f64],
-        lapse_days: Option<u32>,
+        (lapse_days, unproven): (Option<u32>, bool),
     ) -> Result<StandingClaim, ResumeError> {
         Ok(StandingClaim {
             since,
             doubts: self.of_all(doubts)?,
             lapse_days,
+            unproven,
         })
     }
 
@@ -275,13 +291,18 @@ impl Reader {
     fn part(&self, own: &wire::PartBelief) -> Result<FilterState, ResumeError> {
         let mut standing = BTreeMap::new();
         for claim in &own.standing {
-            let claim_of = self.standing(claim.since_slot, &claim.doubts, claim.lapse_days)?;
+            let claim_of = self.standing(
+                claim.since_slot,
+                &claim.doubts,
+                (claim.lapse_days, claim.unproven),
+            )?;
             standing.insert(claim.group_id, claim_of);
         }
         Ok(FilterState {
             hour: own.slot,
             stepped: own.stepped_slot,
             alpha: self.of_all(&own.alpha)?,
+            proven: self.proven(&own.proven, &own.alpha)?,
             clash: Clash {
                 threat: own.threat,
                 fighting: own.fighting,

@@ -123,6 +123,7 @@ pub fn report(number: usize, from: usize, day: f64, of: usize, holder: usize) ->
             modality: Modality::Asserted,
         }],
         evidence: Vec::new(),
+        text_simhash: None,
         marking: Marking::Clear,
         time_inconsistent: false,
         statement_digest: body,

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use ascertain_domain::id::SourceId;
 use ascertain_domain::state::Ppm;
 use ascertain_fusion::dependence::COPY_DAYS;
-use ascertain_fusion::learn::{copied, copies, fixed, sharpness};
+use ascertain_fusion::learn::{copied, copies, fixed};
+use ascertain_fusion::outcomes::sharpness;
 
 use super::Calibrator;
 use super::believed::Believed;

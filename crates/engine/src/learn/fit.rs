@@ -7,8 +7,8 @@ use ascertain_domain::model::{LearnedTable, TrackRecord};
 use ascertain_domain::source::{Grade, Reporting, SourceKind};
 use ascertain_domain::state::Ppm;
 use ascertain_fusion::filter::GroupId;
-use ascertain_fusion::learn::{CellCounts, fixed, pooled, sharpness, value};
-use ascertain_fusion::outcomes::parts_per_million;
+use ascertain_fusion::learn::{CellCounts, fixed, pooled, value};
+use ascertain_fusion::outcomes::{parts_per_million, sharpness};
 use ascertain_fusion::standing::{GRID_HOURS, next_grid_hour};
 use ascertain_fusion::tables::Cells;
 

@@ -47,6 +47,7 @@ fn tracked(hour: i64, group: GroupId, label: usize) -> Step {
         since: hour,
         doubts,
         lapse_days: None,
+        unproven: false,
     };
     step.standing.insert(group, Some(claim));
     step
@@ -92,7 +93,7 @@ fn hindsight_agrees_with_the_forward_fold() {
     assert_eq!(hours[..3], [72, 96, 100]);
     assert_eq!(hours[hours.len() - 1], 288);
     let mut smoothed = at(&then, 50.0, 300.0).alpha;
-    multiply(&mut smoothed, &filter.hindsight(&beats, None));
+    multiply(&mut smoothed, &filter.hindsight(&beats, Heard::All));
     assert!((smoothed.iter().sum::<f64>() - 1.0).abs() < 1e-12);
     // Looking back from the end to the end is the forward fold itself.
     let end = folded(&steps);
@@ -197,5 +198,5 @@ fn where_much_changes_a_holder_is_less_sure() {
     let beats = fast.beats(&state, 0.0, &later, 240.0);
     let slow = filter().beats(&state, 0.0, &later, 240.0);
     let odds = |back: Vec<f64>| back[1] / back[0];
-    assert!(odds(fast.hindsight(&beats, None)) < odds(filter().hindsight(&slow, None)));
+    assert!(odds(fast.hindsight(&beats, Heard::All)) < odds(filter().hindsight(&slow, Heard::All)));
 }
