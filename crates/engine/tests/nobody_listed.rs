@@ -6,13 +6,14 @@
 mod world;
 
 use ascertain_domain::registry::{Registry, RegistryChange};
-use ascertain_domain::report::Polarity::{self, Affirm};
+use ascertain_domain::report::Polarity::{self, Affirm, Deny};
 use ascertain_domain::report::Report;
 use ascertain_domain::source::{Alignment, Grade};
 use ascertain_domain::state::{Outcome, Status};
 use world::{actor_id, at, predicate, register, registry, report, said, shared, source, state};
 
 const CONTROLS: usize = 0;
+const PRESENT: usize = 1;
 const WITHDREW: usize = 5;
 const B: [&str; 3] = ["b0", "b1", "b2"];
 
@@ -85,6 +86,22 @@ fn who_left_by_all_accounts_holds_no_more_whoever_came() {
         "{}",
         left(&Outcome::Vacated)
     );
+}
+
+#[test]
+fn where_no_side_is_left_nobody_holds_rather_than_a_party_that_nobody_named() {
+    let mut all = east_held();
+    for side in ["east", "west"] {
+        all.extend(each_day(10..17, PRESENT, side, Deny));
+    }
+    // In the order of days, as they were told.
+    all.sort_by(|a, b| a.4.total_cmp(&b.4));
+    let (vacated, status) = on(16.1, &all, &Outcome::Vacated);
+    assert!(
+        vacated > 0.5 && status == Status::Vacated,
+        "{vacated} {status:?}"
+    );
+    assert!(vacated > on(16.1, &all, &Outcome::Other).0);
 }
 
 #[test]

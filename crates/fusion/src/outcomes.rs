@@ -1,11 +1,13 @@
 //! The outcomes of a place, and distributions over them.
 
 /// How likely a party that is not listed is to take over, when control changes.
-pub const OTHER_SHARE: f64 = 0.02;
+pub const OTHER_SHARE: f64 = 0.01;
 /// How likely agreed sharing is to follow, when control changes.
 pub const MIXED_SHARE: f64 = 0.01;
-/// How likely nobody is to follow, when control changes.
-pub const VACATED_SHARE: f64 = 0.01;
+/// How likely nobody is to follow, when control changes. More likely than an unlisted
+/// party: that a place is empty can only be told by who is not there, which fits both,
+/// while who holds it would be named.
+pub const VACATED_SHARE: f64 = 0.02;
 /// The chance that a place is contested before anything is known.
 pub const PRIOR_CONTESTED: f64 = 0.06;
 /// Published probabilities keep this share of a uniform distribution, so that
