@@ -18,6 +18,7 @@ pub(crate) enum Purpose {
     Speaks,
     Flood,
     Score,
+    Unlisted,
 }
 
 /// A stream of chance.

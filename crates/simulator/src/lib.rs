@@ -25,6 +25,7 @@ mod dice;
 mod scenario;
 pub mod score;
 mod speech;
+mod unlisted;
 mod war;
 mod world;
 

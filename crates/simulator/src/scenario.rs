@@ -42,6 +42,9 @@ pub struct Scenario {
     /// From this day on the first actor's state media and the first newswire speak
     /// for the second actor, and nobody declares it.
     pub takeover: Option<f64>,
+    /// The share of long spells of one holder within which a quarter is left, and stands
+    /// empty or is held by a party that no area lists, for a while.
+    pub unlisted: f64,
 }
 
 /// Whether grades fit.
@@ -120,6 +123,7 @@ impl Scenario {
             dishonest: Vec::new(),
             outage: None,
             takeover: None,
+            unlisted: 0.0,
         }
     }
 
@@ -292,6 +296,16 @@ impl Scenario {
         }
     }
 
+    /// Now and then nobody holds a quarter, or a party does that no area lists.
+    #[must_use]
+    pub fn unlisted() -> Self {
+        Self {
+            name: "unlisted",
+            unlisted: 0.5,
+            ..Self::base()
+        }
+    }
+
     /// The same scenario with so many times the reports.
     #[must_use]
     pub fn with_activity(mut self, factor: f64) -> Self {
@@ -340,6 +354,7 @@ impl Scenario {
             Self::wrong_places(),
             Self::silence(),
             Self::takeover(),
+            Self::unlisted(),
         ]
     }
 }

@@ -29,8 +29,8 @@ pub struct Sample {
     pub quarter: usize,
     /// The time asked about.
     pub time: Timestamp,
-    /// What is so: index of a side in [`World::sides`], or their number for
-    /// contested.
+    /// What is so: index of a side in [`World::sides`], or their number for contested;
+    /// two more for a quarter that nobody holds, three for one of an unlisted party.
     pub truth: usize,
     /// Whether the quarter changes within [`NEAR_DAYS`].
     pub near: bool,
@@ -72,7 +72,15 @@ pub fn asked(world: &World, quarter: usize, time: Timestamp) -> Option<Sample> {
 
 fn label(world: &World, outcome: &Outcome) -> usize {
     let is = |side: &_| matches!(outcome, Outcome::Side(o) if o == side);
-    world.sides.iter().position(is).unwrap_or(world.sides.len())
+    // As in the answers: after the sides contested, mixed, vacated, other.
+    let beyond = match outcome {
+        Outcome::Side(_) | Outcome::Contested => 0,
+        Outcome::Mixed => 1,
+        Outcome::Vacated => 2,
+        Outcome::Other => 3,
+    };
+    let side = world.sides.iter().position(is);
+    side.unwrap_or(world.sides.len() + beyond)
 }
 
 /// How good probabilities were.

@@ -23,6 +23,7 @@ use crate::attack::{flooded, invented, tracked};
 use crate::cast::{Speaker, speakers};
 use crate::scenario::Scenario;
 use crate::speech::{Say, Utterance, speeches};
+use crate::unlisted::{OTHER, Spells, VACATED};
 use crate::war::{ACTORS, War};
 
 /// 2024-01-01T00:00:00Z: when every world begins.
@@ -109,7 +110,10 @@ pub fn simulate(scenario: &Scenario, seed: u64) -> Result<World, IdError> {
         said.extend(invented(seed, &war, (new, cast.len())));
         cast.extend((0..new.count).map(|i| Cast::account("new", i, Grade::F)));
     }
-    Names::new(&war, &cast)?.world(scenario, &war, (&ordinary, &cast), &said)
+    let spells = Spells::of(scenario, seed, &war);
+    spells.retell(seed, &war, &mut said);
+    let told = (&ordinary[..], &cast[..], &said[..]);
+    Names::new(&war, &cast)?.world(scenario, (&war, &spells), told)
 }
 
 /// A source as it is registered.
@@ -149,6 +153,8 @@ impl Cast {
 /// The ids of numbered things.
 struct Names {
     actors: Vec<ActorId>,
+    /// A party that is no side anywhere.
+    stranger: ActorId,
     places: Vec<PlaceId>,
     sources: Vec<SourceId>,
     partner: PartnerId,
@@ -173,6 +179,7 @@ impl Names {
         let sources = cast.iter().map(|source| Id::new(&source.name));
         Ok(Self {
             actors: actors.collect::<Result<_, _>>()?,
+            stranger: ActorId::new("stranger")?,
             places: places.collect::<Result<_, _>>()?,
             sources: sources.collect::<Result<_, _>>()?,
             partner: PartnerId::new("simulator")?,
@@ -183,18 +190,19 @@ impl Names {
     fn world(
         &self,
         scenario: &Scenario,
-        war: &War,
-        (ordinary, cast): (&[Speaker], &[Cast]),
-        said: &[Utterance],
+        (war, spells): (&War, &Spells),
+        (ordinary, cast, said): (&[Speaker], &[Cast], &[Utterance]),
     ) -> Result<World, IdError> {
-        let changes = self.registered(war, cast);
+        let changes = self.registered(scenario, war, cast);
         let mut registry = Registry::default();
         for (sequence, change) in (1..).zip(&changes) {
             registry.apply(sequence, Version::LATEST, change.clone());
         }
         let mut reports: Vec<Arc<Report>> = said.iter().map(|u| Arc::new(self.report(u))).collect();
         reports.sort_by_key(|r| (r.first_known_at, r.id));
-        let truth = self.places.iter().zip(&war.courses).map(|(place, course)| {
+        let courses = self.places.iter().zip(&war.courses).enumerate();
+        let truth = courses.map(|(number, (place, course))| {
+            let course = spells.course(number, course);
             let outcomes = course
                 .iter()
                 .map(|(from, value)| (time(*from), self.outcome(*value)));
@@ -217,13 +225,17 @@ impl Names {
     }
 
     fn outcome(&self, value: usize) -> Outcome {
-        self.actors
-            .get(value)
-            .map_or(Outcome::Contested, |actor| Outcome::Side(actor.clone()))
+        match self.actors.get(value) {
+            Some(actor) => Outcome::Side(actor.clone()),
+            None if value == VACATED => Outcome::Vacated,
+            None if value == OTHER => Outcome::Other,
+            None => Outcome::Contested,
+        }
     }
 
-    fn registered(&self, war: &War, cast: &[Cast]) -> Vec<RegistryChange> {
-        let actors = self.actors.iter().map(|id| {
+    fn registered(&self, scenario: &Scenario, war: &War, cast: &[Cast]) -> Vec<RegistryChange> {
+        let stranger = (scenario.unlisted > 0.0).then_some(&self.stranger);
+        let actors = self.actors.iter().chain(stranger).map(|id| {
             RegistryChange::Actor(Actor {
                 id: id.clone(),
                 names: named(id.as_str()),
@@ -341,8 +353,8 @@ impl Names {
         use Polarity::{Affirm, Deny};
         // One actor is at least one.
         let by = |actor: usize, predicate: fn(Actors) -> Predicate| {
-            Actors::new(vec![self.actors[actor].clone()])
-                .map_or(Predicate::FightingAt(Vec::new()), predicate)
+            let named = self.actors.get(actor).unwrap_or(&self.stranger);
+            Actors::new(vec![named.clone()]).map_or(Predicate::FightingAt(Vec::new()), predicate)
         };
         match say {
             Say::Controls(actor) => (by(actor, Predicate::Controls), Affirm),

@@ -90,3 +90,25 @@ fn changes_are_noticed_sooner_in_hindsight() {
     assert!(hindsight.alarms < then.alarms);
     assert!(hindsight.quantile(0.9, false) <= then.quantile(0.9, false));
 }
+
+#[test]
+fn who_holds_without_being_listed_and_what_nobody_holds_has_a_name() {
+    let world = simulate(&Scenario::unlisted(), 5).unwrap();
+    let samples = samples(&world, 5, 1_200);
+    let sides = world.sides.len();
+    let (vacated, other) = (sides + 2, sides + 3);
+    let moments = engine(&world, &samples);
+    let mean = |so: usize, is: bool| {
+        let of = samples.iter().zip(&moments);
+        let of = of.filter(|(s, _)| (s.truth == so) == is);
+        let given: Vec<f64> = of.map(|(_, m)| m.smoothed[so]).collect();
+        assert!(given.len() > 20, "{} questions", given.len());
+        given.iter().sum::<f64>() / given.len() as f64
+    };
+    for so in [vacated, other] {
+        let (where_so, elsewhere) = (mean(so, true), mean(so, false));
+        assert!(where_so > 10.0 * elsewhere, "{so}: {where_so} {elsewhere}");
+    }
+    let unlisted = |s: &&Sample| s.truth == vacated || s.truth == other;
+    assert!(samples.iter().filter(unlisted).count() < 600);
+}
