@@ -77,7 +77,11 @@ impl Clash {
         if !self.is_some() {
             return self;
         }
-        let kept = libm::exp(-days / LASTS_DAYS);
+        self.faded(libm::exp(-days / LASTS_DAYS))
+    }
+
+    /// What is left when a share of it is kept.
+    fn faded(self, kept: f64) -> Self {
         let left = |intensity: f64| {
             let left = intensity * kept;
             if left < OVER { 0.0 } else { left }
@@ -115,13 +119,22 @@ impl Clash {
     /// lasts, then the rest at once. Yields the length in days and the intensity of each.
     pub fn stretches(self, days: f64) -> impl Iterator<Item = (f64, Self)> {
         let (mut z, mut left) = (self.decayed(0.0), days);
+        let in_an_hour = if z.is_some() {
+            libm::exp(-HOUR / LASTS_DAYS)
+        } else {
+            1.0
+        };
         std::iter::from_fn(move || {
             if left <= 0.0 {
                 return None;
             }
             let length = if z.is_some() { left.min(HOUR) } else { left };
             let stretch = (length, z);
-            z = z.decayed(length);
+            z = if left < HOUR {
+                z.decayed(length)
+            } else {
+                z.faded(in_an_hour)
+            };
             left -= length;
             // What floating point leaves of a whole number of hours is no stretch.
             if left < HOUR * 1e-9 {

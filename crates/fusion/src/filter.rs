@@ -135,7 +135,8 @@ impl Filter {
     /// given how hard it is fought for at its beginning.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
     fn stretches(&self, mut clash: Clash, from: f64, to: f64) -> Vec<Stretch> {
-        let mut stretches = Vec::new();
+        // A few hours of it at a time.
+        let mut stretches = Vec::with_capacity(16);
         let mut at = from;
         while at < to {
             let day = libm::floor(at / DAY_HOURS) as i64;
@@ -182,18 +183,22 @@ impl Filter {
     }
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
+        let mut stays = state.alpha.clone();
         for stretch in self.stretches(state.clash, from, to) {
-            self.pass_stretch(state, &stretch);
+            self.pass_stretch(state, &stretch, &mut stays);
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
         state.clash = state.clash.decayed(days);
     }
 
-    fn pass_stretch(&self, state: &mut FilterState, stretch: &Stretch) {
-        let mut stays = state.alpha.clone();
-        self.dynamics.stay(&mut stays, stretch);
+    /// `stays` is for what lasts the stretch of the belief.
+    fn pass_stretch(&self, state: &mut FilterState, stretch: &Stretch, stays: &mut [f64]) {
+        if !state.ladders.is_empty() {
+            stays.copy_from_slice(&state.alpha);
+            self.dynamics.stay(stays, stretch);
+        }
         self.dynamics.forward(&mut state.alpha, stretch);
-        for ((ladder, stays), next) in state.ladders.iter_mut().zip(&stays).zip(&state.alpha) {
+        for ((ladder, stays), next) in state.ladders.iter_mut().zip(&*stays).zip(&state.alpha) {
             let kept = if *next > 0.0 { stays / next } else { 1.0 };
             ladder.shrink(kept.min(1.0));
         }

@@ -13,50 +13,53 @@ const MAX_RUNGS: usize = 32;
 /// ascending.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ladder {
-    rungs: Vec<(i64, f64)>,
+    hours: Vec<i64>,
+    chances: Vec<f64>,
 }
 
 impl Ladder {
     /// A ladder from its rungs.
     #[must_use]
-    pub fn from_rungs(rungs: Vec<(i64, f64)>) -> Self {
-        Self { rungs }
+    pub fn from_rungs(rungs: impl IntoIterator<Item = (i64, f64)>) -> Self {
+        let (hours, chances) = rungs.into_iter().unzip();
+        Self { hours, chances }
     }
 
     /// Its rungs: hour and chance.
-    #[must_use]
-    pub fn rungs(&self) -> &[(i64, f64)] {
-        &self.rungs
+    pub fn rungs(&self) -> impl DoubleEndedIterator<Item = (i64, f64)> + ExactSizeIterator {
+        let chances = self.chances.iter().copied();
+        self.hours.iter().copied().zip(chances)
     }
 
     /// Passes a gap over which the outcome kept a share of its mass, 0 to 1.
     pub fn shrink(&mut self, kept: f64) {
-        for (_, chance) in &mut self.rungs {
-            *chance *= kept;
-        }
+        self.chances.iter_mut().for_each(|chance| *chance *= kept);
     }
 
     /// Adds the present hour: what is so now has been so since now.
     pub fn stand(&mut self, hour: i64) {
-        self.rungs.push((hour, 1.0));
+        self.hours.push(hour);
+        self.chances.push(1.0);
         // Below the lower quantile one rung is enough.
-        let low = self.rungs.partition_point(|(_, chance)| *chance <= LOWER);
-        self.rungs.drain(..low.saturating_sub(1));
-        if self.rungs.len() > MAX_RUNGS {
+        let low = self.chances.partition_point(|chance| *chance <= LOWER);
+        self.hours.drain(..low.saturating_sub(1));
+        self.chances.drain(..low.saturating_sub(1));
+        if self.chances.len() > MAX_RUNGS {
             self.thin();
         }
     }
 
     /// Takes the rung away that adds least to the one before it.
     fn thin(&mut self) {
-        let steps = self.rungs.windows(2).map(|pair| pair[1].1 - pair[0].1);
+        let steps = self.chances.windows(2).map(|pair| pair[1] - pair[0]);
         // The last rung, the present, stays.
         let least = steps
-            .take(self.rungs.len() - 2)
+            .take(self.chances.len() - 2)
             .enumerate()
             .min_by(|(_, a), (_, b)| a.total_cmp(b));
         if let Some((i, _)) = least {
-            self.rungs.remove(i + 1);
+            self.hours.remove(i + 1);
+            self.chances.remove(i + 1);
         }
     }
 
@@ -66,12 +69,10 @@ impl Ladder {
     /// even the first rung is more likely than that.
     #[must_use]
     pub fn began(&self) -> (Option<i64>, Option<i64>) {
-        let earliest = self.rungs.iter().rev().find(|(_, chance)| *chance <= LOWER);
-        let latest = self.rungs.iter().find(|(_, chance)| *chance >= UPPER);
-        (
-            earliest.map(|(hour, _)| *hour),
-            latest.map(|(hour, _)| *hour),
-        )
+        let mut rungs = self.rungs().rev();
+        let earliest = rungs.find(|(_, chance)| *chance <= LOWER);
+        let latest = self.rungs().find(|(_, chance)| *chance >= UPPER);
+        (earliest.map(|(hour, _)| hour), latest.map(|(hour, _)| hour))
     }
 }
 
@@ -112,6 +113,7 @@ mod tests {
             ladder.stand(hour);
         }
         assert!(ladder.rungs().len() <= MAX_RUNGS);
-        assert!(ladder.rungs().is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
+        let rungs = ladder.rungs();
+        assert!(rungs.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
     }
 }

@@ -112,8 +112,8 @@ fn group_state(group: &GroupState, without: Option<&[f64]>) -> wire::GroupState 
 
 fn ladder(ladder: &Ladder) -> wire::StayLadder {
     wire::StayLadder {
-        slots: ladder.rungs().iter().map(|(hour, _)| *hour).collect(),
-        stayed: ladder.rungs().iter().map(|(_, chance)| *chance).collect(),
+        slots: ladder.rungs().map(|(hour, _)| hour).collect(),
+        stayed: ladder.rungs().map(|(_, chance)| chance).collect(),
     }
 }
 
@@ -239,7 +239,7 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
 
 fn rungs(ladder: &wire::StayLadder) -> Ladder {
     let slots = ladder.slots.iter().copied();
-    Ladder::from_rungs(slots.zip(ladder.stayed.iter().copied()).collect())
+    Ladder::from_rungs(slots.zip(ladder.stayed.iter().copied()))
 }
 
 /// Reads what a point of so many outcomes holds.
