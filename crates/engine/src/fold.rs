@@ -363,6 +363,9 @@ impl Folded {
         };
         let add_to = |step: &mut Step| {
             step.clash = step.clash.and(clash);
+            if !source.unproven {
+                step.proven_clash = step.proven_clash.and(clash);
+            }
             if let Some(log_likelihoods) = log_likelihoods {
                 if source.unproven {
                     step.unproven.insert(group);

@@ -113,7 +113,7 @@ pub struct Ledger {
     budgets: BTreeMap<Budget, Spoken>,
     all: Crowd,
     unproven: Crowd,
-    /// What unproven sources said, before their crowd was discounted.
+    /// What unproven sources said, before likenesses and their crowd were discounted.
     unproven_said: Crowd,
     /// What was said within the last days, and by whom, in that order.
     recent: VecDeque<(Word, f64)>,
@@ -124,7 +124,7 @@ pub struct Ledger {
 impl Ledger {
     /// The discount of the next claim, which is not known earlier than any before it.
     pub fn hear(&mut self, claim: &Said, copies: &Copies) -> Discount {
-        let repetition = self.repetition(claim);
+        let (of_group, repetition) = self.repetition(claim);
         let copying = self.copying(claim, copies);
         let mut crowding = 1.0 / (1.0 + CROWD * self.all.mass_at(claim.day));
         if claim.unproven {
@@ -140,7 +140,8 @@ impl Ledger {
         self.all = self.all.joined(claim.day, weight);
         if claim.unproven {
             self.unproven = self.unproven.joined(claim.day, weight);
-            let said = claim.base * repetition;
+            // However often a picture or a text goes round, each hand that passes it on counts.
+            let said = claim.base * of_group;
             self.unproven_said = self.unproven_said.joined(claim.day, said);
         }
         discount
@@ -153,14 +154,18 @@ impl Ledger {
         self.unproven_said.mass_at(day)
     }
 
-    fn repetition(&mut self, claim: &Said) -> f64 {
-        let of = claim.items.iter().map(|item| Budget::Item(*item));
-        let of: Vec<Budget> = of.chain([Budget::Group(claim.group)]).collect();
-        let left = of
-            .iter()
-            .map(|budget| fresh(self.budgets.get(budget), claim));
-        let repetition = left.fold(1.0, f64::min);
-        for budget in of {
+    /// What is new in a claim to its group; and to that and to its items.
+    fn repetition(&mut self, claim: &Said) -> (f64, f64) {
+        let own = Budget::Group(claim.group);
+        let of_group = if claim.takes_back {
+            1.0
+        } else {
+            fresh(self.budgets.get(&own), claim)
+        };
+        let items = || claim.items.iter().map(|item| Budget::Item(*item));
+        let of_items = items().map(|item| fresh(self.budgets.get(&item), claim));
+        let of_all = of_items.fold(of_group, f64::min);
+        for budget in items().chain([own]) {
             let tokens = self.budgets.get(&budget).map_or(TOKENS, |last| {
                 refilled(*last, (claim.day - last.day).max(0.0))
             });
@@ -169,11 +174,11 @@ impl Ledger {
                 Spoken {
                     meaning: claim.meaning,
                     day: claim.day,
-                    tokens: (tokens - claim.base * repetition).max(0.0),
+                    tokens: (tokens - claim.base * of_all).max(0.0),
                 },
             );
         }
-        repetition
+        (of_group, of_all)
     }
 
     /// Π (1 − c·P) over the others whom its group copies and who said the same of
@@ -293,6 +298,35 @@ mod tests {
         let d = discounts(&[carried(0), carried(1), carried(2)]);
         assert_eq!(d[0].repetition, 1.0);
         assert!(d[1].repetition < 0.01 && d[2].repetition < 0.01);
+    }
+
+    #[test]
+    fn a_flood_of_one_picture_is_a_flood_all_the_same() {
+        let mut ledger = Ledger::default();
+        for group in 0..100 {
+            let carried = Said {
+                items: vec![7],
+                unproven: true,
+                ..said(group, 0, 0.0)
+            };
+            ledger.hear(&carried, &Copies::new());
+        }
+        assert!(ledger.unproven_mass(0.0) > 99.0);
+    }
+
+    #[test]
+    fn a_tracker_that_takes_its_word_back_repeats_nothing() {
+        let takes_back = |meaning, day| Said {
+            takes_back: true,
+            ..said(0, meaning, day)
+        };
+        let d = discounts(&[
+            said(0, 0, 0.0),
+            takes_back(1, 0.1),
+            takes_back(0, 0.2),
+            takes_back(1, 0.3),
+        ]);
+        assert!(d.iter().all(|d| d.repetition == 1.0));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use beliefs::Beliefs;
+pub use bound::Proven;
 
 use crate::dynamics::{Clash, Dynamics, Stretch};
 use crate::outcomes::{Outcomes, leader, normalise};
@@ -49,6 +50,8 @@ pub struct Step {
     pub unproven: BTreeSet<GroupId>,
     /// What the reports of threats and fighting add.
     pub clash: Clash,
+    /// What those of them add that are not by unproven sources.
+    pub proven_clash: Clash,
     /// Claims that stand from here on, or, `None`, stand no more.
     pub standing: BTreeMap<GroupId, Option<StandingClaim>>,
 }
@@ -62,8 +65,8 @@ pub struct FilterState {
     pub stepped: Option<i64>,
     /// The belief.
     pub alpha: Vec<f64>,
-    /// The belief without all that unproven sources said.
-    pub proven: Vec<f64>,
+    /// The same without all that unproven sources said.
+    pub proven: Proven,
     /// How hard it is fought for.
     pub clash: Clash,
     /// The belief without each group that still makes a difference.
@@ -84,7 +87,7 @@ impl FilterState {
             hour: None,
             stepped: None,
             alpha: outcomes.prior(),
-            proven: outcomes.prior(),
+            proven: Proven::new(outcomes),
             clash: Clash::NONE,
             without: Beliefs::over(outcomes.count()),
             standing: BTreeMap::new(),
@@ -184,11 +187,24 @@ impl Filter {
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
         let mut stays = state.alpha.clone();
-        for stretch in self.stretches(state.clash, from, to) {
-            self.pass_stretch(state, &stretch, &mut stays);
+        let stretches = self.stretches(state.clash, from, to);
+        for stretch in &stretches {
+            self.pass_stretch(state, stretch, &mut stays);
+        }
+        if state.proven.clash == state.clash {
+            self.pass_proven(state, &stretches);
+        } else {
+            self.pass_proven(state, &self.stretches(state.proven.clash, from, to));
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
         state.clash = state.clash.decayed(days);
+        state.proven.clash = state.proven.clash.decayed(days);
+    }
+
+    fn pass_proven(&self, state: &mut FilterState, stretches: &[Stretch]) {
+        for stretch in stretches {
+            self.dynamics.forward(&mut state.proven.belief, stretch);
+        }
     }
 
     /// `stays` is for what lasts the stretch of the belief.
@@ -202,7 +218,6 @@ impl Filter {
             let kept = if *next > 0.0 { stays / next } else { 1.0 };
             ladder.shrink(kept.min(1.0));
         }
-        self.dynamics.forward(&mut state.proven, stretch);
         let (_, without) = state.without.parts_mut();
         self.dynamics.forward_each(without, stretch);
     }
@@ -223,7 +238,7 @@ impl Filter {
         let cell = |hour: i64| hour.div_euclid(CELL_HOURS);
         if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
             round(&mut state.alpha);
-            round(&mut state.proven);
+            round(&mut state.proven.belief);
             round(state.without.parts_mut().1);
             drop_idle(state);
         }
@@ -238,6 +253,7 @@ impl Filter {
             keep_most(state);
         }
         state.clash = state.clash.raised(step.clash);
+        state.proven.clash = state.proven.clash.raised(step.proven_clash);
         replace_standing(&mut state.standing, step);
     }
 
@@ -273,8 +289,8 @@ impl Filter {
             all = proven_total(self.outcomes, evidence, unproven);
             factors(&mut all);
         }
-        multiply(&mut state.proven, &all);
-        if let Some(bound) = self.bound(&state.alpha, &state.proven) {
+        multiply(&mut state.proven.belief, &all);
+        if let Some(bound) = self.bound(&state.alpha, &state.proven.belief) {
             multiply(&mut state.alpha, &bound);
             let (_, without) = state.without.parts_mut();
             let each = without.chunks_exact_mut(bound.len());
@@ -311,7 +327,9 @@ impl Filter {
     ) -> Vec<Beat<'a>> {
         let mut standing = state.standing.clone();
         let stands = state.hour.map_or(from, |h| h as f64);
-        let mut clash = state.clash.decayed((from - stands).max(0.0) / DAY_HOURS);
+        let passed = (from - stands).max(0.0) / DAY_HOURS;
+        let mut clash = state.clash.decayed(passed);
+        let mut proven_clash = state.proven.clash.decayed(passed);
         let mut at = from;
         let mut beats = Vec::new();
         let mut steps = later.iter().peekable();
@@ -319,14 +337,16 @@ impl Filter {
             let step_at = steps.peek().map(|step| step.hour as f64);
             let silent_until = step_at.unwrap_or(known_until).min(known_until);
             let grid = next_silence(&standing, at).filter(|grid| *grid as f64 <= silent_until);
-            let (hour, evidence, raised) = if let Some(grid) = grid {
+            let (hour, evidence, raised, proven_raised) = if let Some(grid) = grid {
                 let evidence = silence(&standing, grid);
                 let unproven = unproven(&standing);
                 standing.retain(|_, claim| claim.is_in_force(grid));
-                (grid, Evidence::Silence(evidence, unproven), Clash::NONE)
+                let evidence = Evidence::Silence(evidence, unproven);
+                (grid, evidence, Clash::NONE, Clash::NONE)
             } else if let Some(step) = steps.next() {
                 replace_standing(&mut standing, step);
-                (step.hour, Evidence::Said(step), step.clash)
+                let evidence = Evidence::Said(step);
+                (step.hour, evidence, step.clash, step.proven_clash)
             } else {
                 return beats;
             };
@@ -335,9 +355,11 @@ impl Filter {
                 hour,
                 after: at,
                 clash,
+                proven_clash,
                 evidence,
             });
             clash = clash.decayed(days).raised(raised);
+            proven_clash = proven_clash.decayed(days).raised(proven_raised);
             at = hour as f64;
         }
     }
@@ -362,7 +384,10 @@ impl Filter {
         factors(&mut total);
         multiply(message, &total);
         let passed = (to - beat.after).max(0.0) / DAY_HOURS;
-        let clash = beat.clash.decayed(passed);
+        let clash = match heard {
+            Heard::Proven => beat.proven_clash.decayed(passed),
+            Heard::All | Heard::Without(_) => beat.clash.decayed(passed),
+        };
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
         for stretch in self.stretches(clash, to, beat.hour as f64).iter().rev() {
             self.dynamics.backward(message, stretch);
@@ -401,6 +426,8 @@ pub struct Beat<'a> {
     pub after: f64,
     /// How hard it is fought for there.
     clash: Clash,
+    /// The same by what is said by those who are not unproven.
+    proven_clash: Clash,
     evidence: Evidence<'a>,
 }
 

@@ -82,6 +82,7 @@ mod tests {
             since: 0,
             doubts: vec![0.0, -0.3],
             lapse_days: None,
+            unproven: false,
         };
         assert_eq!(claim.force(0), 0.0);
         assert_eq!(claim.force(24), 1.0);
@@ -96,6 +97,7 @@ mod tests {
             since: 0,
             doubts: vec![0.0, -0.3],
             lapse_days: Some(SNAPSHOT_DAYS),
+            unproven: false,
         };
         assert_eq!(claim.force(24), 1.0);
         assert_eq!(claim.force(24 * 14), 1.0);

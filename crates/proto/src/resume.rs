@@ -9,7 +9,7 @@ use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_engine::{GroupFacts, GroupState, ResumePoint, SiegeClaim, SubPlace, group_id};
 use ascertain_fusion::dispute::Favours;
 use ascertain_fusion::dynamics::Clash;
-use ascertain_fusion::filter::{Beliefs, FilterState, GroupId};
+use ascertain_fusion::filter::{Beliefs, FilterState, GroupId, Proven};
 use ascertain_fusion::standing::StandingClaim;
 use ascertain_fusion::stay::Ladder;
 
@@ -41,7 +41,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         slot: *hour,
         stepped_slot: *stepped,
         alpha: alpha.clone(),
-        proven: proven.clone(),
+        proven: Some(proven_belief(proven)),
         threat: clash.threat,
         fighting: clash.fighting,
         ladders: ladders.iter().map(ladder).collect(),
@@ -110,6 +110,14 @@ fn group_state(group: &GroupState, without: Option<&[f64]>) -> wire::GroupState 
     }
 }
 
+fn proven_belief(proven: &Proven) -> wire::ProvenBelief {
+    wire::ProvenBelief {
+        alpha: proven.belief.clone(),
+        threat: proven.clash.threat,
+        fighting: proven.clash.fighting,
+    }
+}
+
 fn ladder(ladder: &Ladder) -> wire::StayLadder {
     wire::StayLadder {
         slots: ladder.rungs().map(|(hour, _)| hour).collect(),
@@ -122,7 +130,7 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
         slot: own.hour,
         stepped_slot: own.stepped,
         alpha: own.alpha.clone(),
-        proven: own.proven.clone(),
+        proven: Some(proven_belief(&own.proven)),
         threat: own.clash.threat,
         fighting: own.clash.fighting,
         standing: own
@@ -174,6 +182,10 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
             without.add(state.id, &reader.of_all(&group.alpha_without)?);
         }
     }
+    let clash = Clash {
+        threat: point.threat,
+        fighting: point.fighting,
+    };
     let mut standing = BTreeMap::new();
     for claim in &point.standing {
         let claim_of = reader.standing(
@@ -197,11 +209,8 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
             hour: point.slot,
             stepped: point.stepped_slot,
             alpha: point.alpha.clone(),
-            proven: reader.proven(&point.proven, &point.alpha)?,
-            clash: Clash {
-                threat: point.threat,
-                fighting: point.fighting,
-            },
+            proven: reader.proven(point.proven.as_ref(), &point.alpha, clash)?,
+            clash,
             without,
             standing,
             ladders: point.ladders.iter().map(rungs).collect(),
@@ -257,8 +266,25 @@ impl Reader {
     }
 
     /// What was written before there was a bound on unproven sources has none.
-    fn proven(&self, proven: &[f64], alpha: &[f64]) -> Result<Vec<f64>, ResumeError> {
-        self.of_all(if proven.is_empty() { alpha } else { proven })
+    fn proven(
+        &self,
+        proven: Option<&wire::ProvenBelief>,
+        alpha: &[f64],
+        clash: Clash,
+    ) -> Result<Proven, ResumeError> {
+        let Some(proven) = proven else {
+            return Ok(Proven {
+                belief: self.of_all(alpha)?,
+                clash,
+            });
+        };
+        Ok(Proven {
+            belief: self.of_all(&proven.alpha)?,
+            clash: Clash {
+                threat: proven.threat,
+                fighting: proven.fighting,
+            },
+        })
     }
 
     fn outcome(&self, i: u32) -> Result<usize, ResumeError> {
@@ -298,15 +324,16 @@ impl Reader {
             )?;
             standing.insert(claim.group_id, claim_of);
         }
+        let clash = Clash {
+            threat: own.threat,
+            fighting: own.fighting,
+        };
         Ok(FilterState {
             hour: own.slot,
             stepped: own.stepped_slot,
             alpha: self.of_all(&own.alpha)?,
-            proven: self.proven(&own.proven, &own.alpha)?,
-            clash: Clash {
-                threat: own.threat,
-                fighting: own.fighting,
-            },
+            proven: self.proven(own.proven.as_ref(), &own.alpha, clash)?,
+            clash,
             without: Beliefs::over(self.outcomes),
             standing,
             ladders: Vec::new(),

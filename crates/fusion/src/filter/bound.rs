@@ -1,7 +1,8 @@
 //! How far unproven sources may take a belief, all of them together.
 
 use super::{Filter, FilterState, multiply};
-use crate::outcomes::sharpness;
+use crate::dynamics::Clash;
+use crate::outcomes::{Outcomes, sharpness};
 
 /// Against what others say all unproven sources together count for as much as one source
 /// graded B does once: they change the odds of two outcomes 15 times.
@@ -10,6 +11,24 @@ const LN_ODDS: f64 = 2.708_050_201_102_21;
 const KNOWS_NOTHING: f64 = 1e-3;
 /// What floating point leaves of a bound that was kept.
 const SLACK: f64 = 1e-9;
+
+/// What is believed without all that unproven sources said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proven {
+    /// The belief.
+    pub belief: Vec<f64>,
+    /// How hard the place is fought for.
+    pub clash: Clash,
+}
+
+impl Proven {
+    pub(super) fn new(outcomes: Outcomes) -> Self {
+        Self {
+            belief: outcomes.prior(),
+            clash: Clash::NONE,
+        }
+    }
+}
 
 impl Filter {
     /// The likelihoods that bring a belief back to where all unproven sources may take it
@@ -43,7 +62,7 @@ impl Filter {
         hindsight: &[f64],
         of_proven: &[f64],
     ) -> Option<Vec<f64>> {
-        let (mut belief, mut proven) = (state.alpha.clone(), state.proven.clone());
+        let (mut belief, mut proven) = (state.alpha.clone(), state.proven.belief.clone());
         multiply(&mut belief, hindsight);
         multiply(&mut proven, of_proven);
         self.bound(&belief, &proven)
