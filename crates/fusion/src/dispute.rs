@@ -48,37 +48,45 @@ impl Favours {
     }
 
     /// The weights at an hour (or part of one) not before the last.
-    #[must_use]
-    pub fn at(&self, hour: f64) -> Vec<f64> {
+    fn at(&self, hour: f64) -> impl Iterator<Item = f64> {
+        let kept = self.kept(hour);
+        self.weights.iter().map(move |w| w * kept)
+    }
+
+    /// What is left of each weight at an hour.
+    fn kept(&self, hour: f64) -> f64 {
         if self.hour == i64::MIN {
-            return self.weights.clone();
+            return 1.0;
         }
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
         let days = ((hour - self.hour as f64) / 24.0).max(0.0);
-        let kept = libm::exp(-days / FORGET_DAYS);
-        self.weights.iter().map(|w| w * kept).collect()
+        if days > 0.0 {
+            libm::exp(-days / FORGET_DAYS)
+        } else {
+            1.0
+        }
     }
 
     /// Whether it says anything any more at an hour.
     #[must_use]
     pub fn is_in_force(&self, hour: f64) -> bool {
-        self.at(hour).iter().sum::<f64>() >= IN_FORCE
+        self.at(hour).sum::<f64>() >= IN_FORCE
     }
 
     /// Adds a claim of a weight at an hour, split evenly over the outcomes, among
     /// the first `judged`, under which it is most likely.
     #[allow(clippy::cast_precision_loss)] // K is small, hours are exact in f64
     pub fn add(&mut self, hour: i64, weight: f64, log_likelihoods: &[f64], judged: usize) {
-        self.weights = self.at(hour as f64);
+        let kept = self.kept(hour as f64);
+        self.weights.iter_mut().for_each(|w| *w *= kept);
         self.hour = hour.max(self.hour);
         let judged = &log_likelihoods[..judged.min(log_likelihoods.len())];
         let most = judged.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let favoured: Vec<usize> = (0..judged.len())
-            .filter(|i| judged[*i] > most - 1e-9)
-            .collect();
-        for i in &favoured {
-            self.weights[*i] += weight / favoured.len() as f64;
-        }
+        let favoured = |ll: &&f64| **ll > most - 1e-9;
+        let share = weight / judged.iter().filter(favoured).count() as f64;
+        let both = self.weights.iter_mut().zip(judged);
+        both.filter(|(_, ll)| favoured(ll))
+            .for_each(|(w, _)| *w += share);
         let sum: f64 = self.weights.iter().sum();
         if sum > 1.0 {
             self.weights.iter_mut().for_each(|w| *w /= sum);
@@ -93,7 +101,7 @@ pub fn disagreement<'a>(groups: impl Iterator<Item = &'a Favours>, hour: f64) ->
     let mut sums: Vec<f64> = Vec::new();
     let mut in_force = 0;
     for group in groups {
-        let weights = group.at(hour);
+        let weights: Vec<f64> = group.at(hour).collect();
         if weights.iter().sum::<f64>() < IN_FORCE {
             continue;
         }

@@ -405,7 +405,7 @@ mod tests {
             .into_iter()
             .map(|key| GroupState {
                 id: group_id(key),
-                facts: facts(key),
+                facts: Arc::new(facts(key)),
                 favours: None,
             })
             .collect();
@@ -414,9 +414,12 @@ mod tests {
             since: 480_000,
             doubts: vec![-0.25; outcomes.count()],
             lapse_days,
+            unproven: lapse_days.is_none(),
         };
         let mut filter = FilterState::new(outcomes);
         filter.hour = Some(480_000);
+        filter.proven.belief[0] = 0.25;
+        filter.proven.clash.threat = 0.5;
         let list = claim(Some(SNAPSHOT_DAYS));
         filter.standing.insert(group_id("source:list"), list);
         filter.standing.insert(group_id("source:map"), claim(None));
@@ -425,7 +428,7 @@ mod tests {
             ..filter.clone()
         };
         let point = ResumePoint {
-            filter,
+            filter: Arc::new(filter),
             groups,
             sieges: Vec::new(),
             members_named: Vec::new(),
