@@ -146,7 +146,8 @@ fn what_computes_answers_sees_no_runtime_no_store_and_no_chance() {
     }
     let mut wrong = Vec::new();
     for name in PURE {
-        let folder = name.replace("ascertain-", "crates/");
+        // A bench may look at the clock.
+        let folder = format!("{}/src", name.replace("ascertain-", "crates/"));
         for file in sources(&folder) {
             wrong.extend(holding(&file, NOT_PURE_SOURCE));
         }
