@@ -338,6 +338,14 @@ impl Scenario {
         vec![
             Self::base(),
             Self::sparse(),
+            // The base scenario has about a thousand.
+            Self::base()
+                .with_reports_per_place(100.0)
+                .named("100 a place"),
+            Self::base()
+                .with_reports_per_place(10.0)
+                .named("10 a place"),
+            Self::base().with_reports_per_place(1.0).named("1 a place"),
             Self::rumours(),
             Self::colluders(0.3, Grade::C).named("30 % colluders"),
             Self::colluders(0.45, Grade::C).named("45 % colluders"),
