@@ -17,6 +17,7 @@ use ascertain_fusion::outcomes::{Outcomes, leader, log_odds, normalise, parts_pe
 use ascertain_fusion::pace::Pace;
 
 use crate::fold::{Folded, temper};
+use crate::group::GroupFacts;
 use crate::pace::pace;
 use crate::parts::{bare, of_the_whole};
 use crate::point::{GroupState, ResumePoint};
@@ -30,6 +31,8 @@ const SIEGE_DAYS: f64 = 4.0;
 const SIEGE_STANDS: f64 = 0.4;
 /// Sub-places count as covered by evidence not older than this, in days.
 const COVERED_DAYS: f64 = 14.0;
+/// For so many groups it is told what a past time would look like without them.
+const MOST_LOOKED_BACK_UPON: usize = 64;
 
 /// For which place, audience and times a state is made.
 #[derive(Debug, Clone)]
@@ -144,25 +147,25 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     let all = rules.hindsight(&beats, Heard::All);
     let of_proven = rules.hindsight(&beats, Heard::Proven);
     rules.pass_to(&mut filter, hour, known_until);
-    let bound = rules.bound_looking_back(&filter, &all, &of_proven);
     let parts = what_parts_say(point, later, &rules, outcomes, hour, known_until);
-    let looked_back = |alpha: &[f64], hindsight: &[f64]| {
-        let mut belief = alpha.to_vec();
-        multiply(&mut belief, hindsight);
-        if let Some(bound) = &bound {
-            multiply(&mut belief, bound);
-        }
-        belief
-    };
-    let believed = |alpha: &[f64], hindsight: &[f64]| {
-        let mut belief = looked_back(alpha, hindsight);
-        if let Some((likelihoods, _)) = &parts {
-            multiply(&mut belief, likelihoods);
-        }
+    // Each with what was said later: a belief, and that without unproven sources.
+    let believed = |all: (&[f64], &[f64]), proven: (&[f64], &[f64]), parts: Option<&OfParts>| {
+        let with_parts = |(belief, hindsight): (&[f64], &[f64]), said: Option<&Vec<f64>>| {
+            let mut belief = belief.to_vec();
+            multiply(&mut belief, hindsight);
+            if let Some(said) = said {
+                multiply(&mut belief, said);
+            }
+            belief
+        };
+        let mut belief = with_parts(all, parts.map(|p| &p.all));
+        let proven = with_parts(proven, parts.map(|p| &p.of_proven));
+        rules.bound(&mut belief, &proven);
         take_to(&mut belief, question.temper);
         belief
     };
-    let belief = believed(&filter.alpha, &all);
+    let (with_all, with_proven) = ((&*filter.alpha, &*all), (filter.proven(), &*of_proven));
+    let belief = believed(with_all, with_proven, parts.as_ref());
     let ppm = parts_per_million(&belief);
 
     let leading = leader(&belief).unwrap_or(0);
@@ -174,14 +177,25 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
             lost.map_or(0.0, |l| log_odds(without[l]) - log_odds(belief[l])),
         )
     };
+    let looked_at = looked_back_upon(point, beats.is_empty());
     let mut contributions: Vec<Contribution> = point
         .groups
         .iter()
         // A group whose claims bear on no holder moved nothing.
         .filter(|group| group.facts.strength >= 0.0)
         .map(|group| {
-            let others = rules.hindsight(&beats, Heard::Without(group.id));
-            let without = believed(filter.without(group.id), &others);
+            let (others, proven) = if looked_at.contains(&group.id) {
+                let others = rules.hindsight(&beats, Heard::Without(group.id));
+                let proven = rules.hindsight(&beats, Heard::ProvenWithout(group.id));
+                (others, proven)
+            } else {
+                (all.clone(), of_proven.clone())
+            };
+            let without = believed(
+                (filter.without(group.id), &others),
+                (filter.proven_without(group.id), &proven),
+                parts.as_ref(),
+            );
             let (weight, weight_lost) = weights(&without);
             Contribution {
                 group: group.facts.key.clone(),
@@ -194,11 +208,10 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
             }
         })
         .collect();
-    if let Some((_, covered)) = &parts {
-        let mut without = looked_back(&filter.alpha, &all);
-        take_to(&mut without, question.temper);
+    if let Some(parts) = &parts {
+        let without = believed(with_all, with_proven, None);
         let (weight, weight_lost) = weights(&without);
-        contributions.push(of_parts(*covered, weight, weight_lost));
+        contributions.push(of_parts(parts.covered, weight, weight_lost));
     }
     let span = |c: &Contribution| c.weight.abs().max(c.weight_lost.abs());
     contributions.sort_by(|a, b| {
@@ -208,7 +221,7 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     });
 
     // Who keeps silent to say "still so" is still heard.
-    let said: Vec<(bool, Arc<Favours>)> = point
+    let said: Vec<(&GroupFacts, Arc<Favours>)> = point
         .groups
         .iter()
         .filter_map(|group| {
@@ -219,12 +232,17 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
                 }
                 _ => Arc::clone(group.favours.as_ref()?),
             };
-            Some((group.facts.direct, favours))
+            Some((&*group.facts, favours))
         })
         .collect();
     let (dispute, in_force) = disagreement(said.iter().map(|(_, favours)| &**favours), hour);
-    let direct = said.iter().filter(|(direct, _)| *direct);
-    let (_, direct_in_force) = disagreement(direct.map(|(_, favours)| &**favours), hour);
+    let direct = |unproven: bool| {
+        let direct = said.iter().filter(|(facts, _)| facts.direct);
+        let of = direct.filter(|(facts, _)| facts.unproven == unproven);
+        disagreement(of.map(|(_, favours)| &**favours), hour).1
+    };
+    // However many faces they show, unproven sources are one voice more.
+    let direct_in_force = direct(false) + direct(true).min(1);
     let staleness_us = point
         .newest_event
         .map(|event| (question.as_of.micros() - event.micros()).max(0));
@@ -261,7 +279,32 @@ pub(crate) fn take_to(belief: &mut [f64], temper: f64) {
     }
 }
 
-/// What the places within say of the whole, and how many of how many have evidence.
+/// The groups whose later words are left out one by one, where there are any: those that
+/// spoke most strongly.
+fn looked_back_upon(point: &ResumePoint, nothing_later: bool) -> BTreeSet<GroupId> {
+    if nothing_later {
+        return BTreeSet::new();
+    }
+    let mut ranked: Vec<&GroupState> = point.groups.iter().collect();
+    let strength = |group: &GroupState| group.facts.strength;
+    ranked.sort_by(|a, b| {
+        let stronger = strength(b).total_cmp(&strength(a));
+        stronger.then(a.id.cmp(&b.id))
+    });
+    let most = ranked.iter().take(MOST_LOOKED_BACK_UPON);
+    most.map(|group| group.id).collect()
+}
+
+/// What the places within say of the whole.
+struct OfParts {
+    all: Vec<f64>,
+    /// The same without all that unproven sources said.
+    of_proven: Vec<f64>,
+    /// How many of how many have evidence.
+    covered: (usize, usize),
+}
+
+/// What the places within say of the whole; `None` where they cover too little of it.
 fn what_parts_say(
     point: &ResumePoint,
     later: &Later,
@@ -269,7 +312,7 @@ fn what_parts_say(
     outcomes: Outcomes,
     hour: f64,
     known_until: f64,
-) -> Option<(Vec<f64>, (usize, usize))> {
+) -> Option<OfParts> {
     let nothing = Vec::new();
     let believed = point.sub_places.iter().enumerate().filter_map(|(i, sub)| {
         let steps = later.parts.get(i).unwrap_or(&nothing);
@@ -283,16 +326,18 @@ fn what_parts_say(
         let all = rules.hindsight(&beats, Heard::All);
         let of_proven = rules.hindsight(&beats, Heard::Proven);
         rules.pass_to(&mut own, hour, known_until);
-        let bound = rules.bound_looking_back(&own, &all, &of_proven);
+        let mut proven = own.proven().to_vec();
+        multiply(&mut proven, &of_proven);
         multiply(&mut own.alpha, &all);
-        if let Some(bound) = bound {
-            multiply(&mut own.alpha, &bound);
-        }
-        Some((sub.share, own.alpha))
+        rules.bound(&mut own.alpha, &proven);
+        Some(((sub.share, own.alpha), (sub.share, proven)))
     });
-    let believed: Vec<(f64, Vec<f64>)> = believed.collect();
-    let likelihoods = of_the_whole(outcomes, &believed)?;
-    Some((likelihoods, (believed.len(), point.sub_places.len())))
+    let (believed, of_proven): (Vec<_>, Vec<_>) = believed.unzip();
+    Some(OfParts {
+        all: of_the_whole(outcomes, &believed)?,
+        of_proven: of_the_whole(outcomes, &of_proven)?,
+        covered: (believed.len(), point.sub_places.len()),
+    })
 }
 
 /// What the places within add, as a line of its own.
@@ -363,15 +408,27 @@ fn presence(outcomes: Outcomes, sides: &[ActorId], belief: &[f64]) -> Vec<(Actor
 }
 
 fn besieged(point: &ResumePoint, ppm: &[u32], hour: f64) -> bool {
-    let mut sums = vec![0.0; ppm.len()];
+    let (mut proven, mut unproven) = (vec![0.0; ppm.len()], vec![0.0_f64; ppm.len()]);
     for claim in &point.sieges {
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
         let days = ((hour - claim.slot.0 as f64) / 24.0).max(0.0);
+        let group = point.groups.binary_search_by_key(&claim.group, |g| g.id);
+        let group = group.ok().and_then(|i| point.groups.get(i));
+        let sums = if group.is_some_and(|g| g.facts.unproven) {
+            &mut unproven
+        } else {
+            &mut proven
+        };
         sums[claim.side] += claim.weight * libm::exp(-days / SIEGE_DAYS);
     }
-    sums.iter()
+    // However many faces they show, unproven sources have one word together.
+    let together = proven
+        .iter()
+        .zip(&unproven)
+        .map(|(p, u)| p + u.clamp(-1.0, 1.0));
+    together
         .zip(ppm)
-        .any(|(sum, p)| *sum >= SIEGE_STANDS && *p < 500_000)
+        .any(|(sum, p)| sum >= SIEGE_STANDS && *p < 500_000)
 }
 
 fn analytic_confidence(direct_groups: u32, staleness_us: Option<i64>) -> AnalyticConfidence {

@@ -257,7 +257,9 @@ impl Folded {
             self.weigh(&mut item, &source);
             let facts = self.groups.entry(group);
             facts
-                .or_insert_with(|| Arc::new(GroupFacts::new(key, report, registry)))
+                .or_insert_with(|| {
+                    Arc::new(GroupFacts::new(key, report, registry, source.unproven))
+                })
                 .note(&item, registry);
             self.claims += 1;
             if self.keeps_items {
@@ -449,8 +451,10 @@ impl Folded {
         let besiege: BTreeSet<GroupId> = sieges.keys().map(|(group, _)| *group).collect();
         let groups = self.groups.iter().filter_map(|(id, facts)| {
             let favours = favours.get(id);
+            let proven = filter.proven.as_ref();
             let counts = favours.is_some()
                 || filter.without.contains(*id)
+                || proven.is_some_and(|p| p.without.contains(*id))
                 || filter.standing.contains_key(id)
                 || besiege.contains(id);
             counts.then(|| GroupState {

@@ -57,6 +57,8 @@ pub struct GroupFacts {
     pub key: String,
     /// The originator's name.
     pub name: String,
+    /// Whether its source is unproven.
+    pub unproven: bool,
     /// Whether any of it was said of the place itself.
     pub direct: bool,
     /// How its strongest claim cuts for its side.
@@ -72,10 +74,11 @@ pub struct GroupFacts {
 }
 
 impl GroupFacts {
-    pub(crate) fn new(key: String, report: &Report, registry: View<'_>) -> Self {
+    pub(crate) fn new(key: String, report: &Report, registry: View<'_>, unproven: bool) -> Self {
         Self {
             key,
             name: originator_name(report, registry),
+            unproven,
             direct: false,
             interest: Interest::Neutral,
             reason: String::new(),

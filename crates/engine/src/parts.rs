@@ -13,7 +13,7 @@ use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
 use ascertain_domain::time::Slot;
-use ascertain_fusion::filter::{Beliefs, FilterState, Step};
+use ascertain_fusion::filter::{Beliefs, FilterState, Proven, Step};
 use ascertain_fusion::outcomes::Outcomes;
 
 use crate::fold::Folded;
@@ -134,7 +134,11 @@ pub(crate) fn bare(state: &FilterState) -> FilterState {
         hour: state.hour,
         stepped: state.stepped,
         alpha: state.alpha.clone(),
-        proven: state.proven.clone(),
+        proven: state.proven.as_ref().map(|proven| Proven {
+            belief: proven.belief.clone(),
+            clash: proven.clash,
+            without: Beliefs::over(state.alpha.len()),
+        }),
         clash: state.clash,
         without: Beliefs::over(state.alpha.len()),
         standing: state.standing.clone(),

@@ -127,15 +127,10 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
 /// What is believed where a state stands, with what was said later by all, and by those
 /// who are not unproven.
 fn believed(fold: &Folded, state: &FilterState, all: &[f64], of_proven: &[f64]) -> Vec<f64> {
-    let bound = fold
-        .chain
-        .filter()
-        .bound_looking_back(state, all, of_proven);
-    let mut belief = state.alpha.clone();
+    let (mut belief, mut proven) = (state.alpha.clone(), state.proven().to_vec());
     multiply(&mut belief, all);
-    if let Some(bound) = bound {
-        multiply(&mut belief, &bound);
-    }
+    multiply(&mut proven, of_proven);
+    fold.chain.filter().bound(&mut belief, &proven);
     take_to(&mut belief, fold.temper);
     belief
 }

@@ -65,8 +65,8 @@ pub struct FilterState {
     pub stepped: Option<i64>,
     /// The belief.
     pub alpha: Vec<f64>,
-    /// The same without all that unproven sources said.
-    pub proven: Proven,
+    /// The same without all that unproven sources said; `None`: no different.
+    pub proven: Option<Proven>,
     /// How hard it is fought for.
     pub clash: Clash,
     /// The belief without each group that still makes a difference.
@@ -87,7 +87,7 @@ impl FilterState {
             hour: None,
             stepped: None,
             alpha: outcomes.prior(),
-            proven: Proven::new(outcomes),
+            proven: None,
             clash: Clash::NONE,
             without: Beliefs::over(outcomes.count()),
             standing: BTreeMap::new(),
@@ -191,19 +191,25 @@ impl Filter {
         for stretch in &stretches {
             self.pass_stretch(state, stretch, &mut stays);
         }
-        if state.proven.clash == state.clash {
-            self.pass_proven(state, &stretches);
-        } else {
-            self.pass_proven(state, &self.stretches(state.proven.clash, from, to));
+        if let Some(proven) = &mut state.proven {
+            if proven.clash == state.clash {
+                self.pass_proven(proven, &stretches);
+            } else {
+                self.pass_proven(proven, &self.stretches(proven.clash, from, to));
+            }
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
         state.clash = state.clash.decayed(days);
-        state.proven.clash = state.proven.clash.decayed(days);
+        if let Some(proven) = &mut state.proven {
+            proven.clash = proven.clash.decayed(days);
+        }
     }
 
-    fn pass_proven(&self, state: &mut FilterState, stretches: &[Stretch]) {
+    fn pass_proven(&self, proven: &mut Proven, stretches: &[Stretch]) {
         for stretch in stretches {
-            self.dynamics.forward(&mut state.proven.belief, stretch);
+            self.dynamics.forward(&mut proven.belief, stretch);
+            let (_, without) = proven.without.parts_mut();
+            self.dynamics.forward_each(without, stretch);
         }
     }
 
@@ -238,9 +244,14 @@ impl Filter {
         let cell = |hour: i64| hour.div_euclid(CELL_HOURS);
         if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
             round(&mut state.alpha);
-            round(&mut state.proven.belief);
             round(state.without.parts_mut().1);
-            drop_idle(state);
+            drop_idle(&state.alpha, &mut state.without);
+            if let Some(proven) = &mut state.proven {
+                round(&mut proven.belief);
+                round(proven.without.parts_mut().1);
+                drop_idle(&proven.belief, &mut proven.without);
+            }
+            state.drop_proven();
         }
         state.hour = Some(hour);
     }
@@ -249,11 +260,17 @@ impl Filter {
     pub fn take_here(&self, state: &mut FilterState, step: &Step) {
         state.stepped = Some(step.hour);
         self.weigh(state, step.hour, &step.evidence, &step.unproven);
-        if state.without.len() > MOST_GROUPS {
-            keep_most(state);
+        keep_most(&state.alpha, &mut state.without);
+        if let Some(proven) = &mut state.proven {
+            keep_most(&proven.belief, &mut proven.without);
+        }
+        if step.clash != step.proven_clash {
+            state.proven_mut();
         }
         state.clash = state.clash.raised(step.clash);
-        state.proven.clash = state.proven.clash.raised(step.proven_clash);
+        if let Some(proven) = &mut state.proven {
+            proven.clash = proven.clash.raised(step.proven_clash);
+        }
         replace_standing(&mut state.standing, step);
     }
 
@@ -264,38 +281,22 @@ impl Filter {
         evidence: &BTreeMap<GroupId, Vec<f64>>,
         unproven: &BTreeSet<GroupId>,
     ) {
-        for group in evidence.keys() {
-            state.without.add(*group, &state.alpha);
-        }
-        let total = total(self.outcomes, evidence);
-        let mut all = total.clone();
-        factors(&mut all);
-        let mut others = total.clone();
-        // Both in the order of ids.
-        let mut spoke = evidence.iter().peekable();
-        let (groups, without) = state.without.parts_mut();
-        for (group, belief) in groups.iter().zip(without.chunks_exact_mut(total.len())) {
-            if let Some((_, own)) = spoke.next_if(|(id, _)| *id == group) {
-                others.copy_from_slice(&total);
-                leave_out(&mut others, own);
-                factors(&mut others);
-                multiply(belief, &others);
-            } else {
-                multiply(belief, &all);
-            }
-        }
-        multiply(&mut state.alpha, &all);
         if !unproven.is_empty() {
-            all = proven_total(self.outcomes, evidence, unproven);
-            factors(&mut all);
+            let proven = state.proven_mut();
+            let groups = evidence.keys().filter(|group| !unproven.contains(group));
+            groups.for_each(|group| proven.without.add(*group, &proven.belief));
+            let total = proven_total(self.outcomes, evidence, unproven);
+            weigh_each(&mut proven.belief, &mut proven.without, evidence, total);
+        } else if let Some(proven) = &mut state.proven {
+            let groups = evidence.keys();
+            groups.for_each(|group| proven.without.add(*group, &proven.belief));
+            let total = total(self.outcomes, evidence);
+            weigh_each(&mut proven.belief, &mut proven.without, evidence, total);
         }
-        multiply(&mut state.proven.belief, &all);
-        if let Some(bound) = self.bound(&state.alpha, &state.proven.belief) {
-            multiply(&mut state.alpha, &bound);
-            let (_, without) = state.without.parts_mut();
-            let each = without.chunks_exact_mut(bound.len());
-            each.for_each(|belief| multiply(belief, &bound));
-        }
+        let groups = evidence.keys();
+        groups.for_each(|group| state.without.add(*group, &state.alpha));
+        let total = total(self.outcomes, evidence);
+        weigh_each(&mut state.alpha, &mut state.without, evidence, total);
         for ladder in &mut state.ladders {
             ladder.stand(hour);
         }
@@ -303,7 +304,15 @@ impl Filter {
     }
 
     fn note_leader(&self, state: &mut FilterState) {
-        let Some(side) = leader(&state.alpha).filter(|o| self.outcomes.is_side(*o)) else {
+        let led = match &state.proven {
+            None => leader(&state.alpha),
+            Some(proven) => {
+                let mut belief = state.alpha.clone();
+                self.bound(&mut belief, &proven.belief);
+                leader(&belief)
+            }
+        };
+        let Some(side) = led.filter(|o| self.outcomes.is_side(*o)) else {
             return;
         };
         if state.led.last() != Some(&side) {
@@ -329,7 +338,8 @@ impl Filter {
         let stands = state.hour.map_or(from, |h| h as f64);
         let passed = (from - stands).max(0.0) / DAY_HOURS;
         let mut clash = state.clash.decayed(passed);
-        let mut proven_clash = state.proven.clash.decayed(passed);
+        let proven = state.proven.as_ref().map_or(state.clash, |p| p.clash);
+        let mut proven_clash = proven.decayed(passed);
         let mut at = from;
         let mut beats = Vec::new();
         let mut steps = later.iter().peekable();
@@ -373,10 +383,17 @@ impl Filter {
             Evidence::Said(step) => (&step.evidence, &step.unproven),
         };
         let mut total = match heard {
-            Heard::Proven => proven_total(self.outcomes, evidence, unproven),
+            Heard::Proven | Heard::ProvenWithout(_) => {
+                proven_total(self.outcomes, evidence, unproven)
+            }
             Heard::All | Heard::Without(_) => total(self.outcomes, evidence),
         };
-        if let Heard::Without(group) = heard
+        let left_out = match heard {
+            Heard::Without(group) => Some(group),
+            Heard::ProvenWithout(group) => Some(group).filter(|g| !unproven.contains(g)),
+            Heard::All | Heard::Proven => None,
+        };
+        if let Some(group) = left_out
             && let Some(own) = evidence.get(&group)
         {
             leave_out(&mut total, own);
@@ -385,7 +402,7 @@ impl Filter {
         multiply(message, &total);
         let passed = (to - beat.after).max(0.0) / DAY_HOURS;
         let clash = match heard {
-            Heard::Proven => beat.proven_clash.decayed(passed),
+            Heard::Proven | Heard::ProvenWithout(_) => beat.proven_clash.decayed(passed),
             Heard::All | Heard::Without(_) => beat.clash.decayed(passed),
         };
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
@@ -415,6 +432,8 @@ pub enum Heard {
     Without(GroupId),
     /// Everybody who is not unproven.
     Proven,
+    /// Everybody who is not unproven, but a group.
+    ProvenWithout(GroupId),
 }
 
 /// Something said, or kept silent about, as one looks back upon it.
@@ -486,16 +505,44 @@ fn difference(alpha: &[f64], without: &[f64]) -> f64 {
     each.fold(0.0, f64::max)
 }
 
-/// Drops the groups that make no difference any more.
-fn drop_idle(state: &mut FilterState) {
-    let FilterState { alpha, without, .. } = state;
-    without.retain(|_, p| difference(alpha, p) > NO_DIFFERENCE);
+/// Weighs evidence of a total into a belief, and into those without each group.
+fn weigh_each(
+    belief: &mut [f64],
+    without: &mut Beliefs,
+    evidence: &BTreeMap<GroupId, Vec<f64>>,
+    total: Vec<f64>,
+) {
+    let mut all = total.clone();
+    factors(&mut all);
+    let mut others = total.clone();
+    // Both in the order of ids.
+    let mut spoke = evidence.iter().peekable();
+    let (groups, without) = without.parts_mut();
+    for (group, belief) in groups.iter().zip(without.chunks_exact_mut(total.len())) {
+        while spoke.next_if(|(id, _)| *id < group).is_some() {}
+        if let Some((_, own)) = spoke.next_if(|(id, _)| *id == group) {
+            others.copy_from_slice(&total);
+            leave_out(&mut others, own);
+            factors(&mut others);
+            multiply(belief, &others);
+        } else {
+            multiply(belief, &all);
+        }
+    }
+    multiply(belief, &all);
 }
 
-/// Keeps the groups that make most difference.
-fn keep_most(state: &mut FilterState) {
-    let FilterState { alpha, without, .. } = state;
-    let of = |(group, p): (GroupId, &[f64])| (difference(alpha, p), group);
+/// Drops the groups that make no difference to a belief any more.
+fn drop_idle(belief: &[f64], without: &mut Beliefs) {
+    without.retain(|_, p| difference(belief, p) > NO_DIFFERENCE);
+}
+
+/// Keeps the groups that make most difference to a belief, where they are too many.
+fn keep_most(belief: &[f64], without: &mut Beliefs) {
+    if without.len() <= MOST_GROUPS {
+        return;
+    }
+    let of = |(group, p): (GroupId, &[f64])| (difference(belief, p), group);
     let mut ranked: Vec<(f64, GroupId)> = without.iter().map(of).collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let least: BTreeSet<GroupId> = ranked.drain(MOST_GROUPS..).map(|(_, id)| id).collect();

@@ -104,13 +104,14 @@ impl Outcomes {
     }
 }
 
-/// How much a belief says: 0 where its leader is no surer than before any evidence, 1 for
-/// a certain one.
+/// How much a belief says: 0 for the prior, 1 for a certain one, and for every other that is
+/// as far from the prior (total variation) as certainty of its likeliest outcome.
 #[must_use]
 pub fn sharpness(outcomes: Outcomes, belief: &[f64]) -> f64 {
-    let most = |p: &[f64]| p.iter().copied().fold(0.0, f64::max);
-    let before = most(&outcomes.prior());
-    ((most(belief) - before) / (1.0 - before)).clamp(0.0, 1.0)
+    let prior = outcomes.prior();
+    let apart: f64 = belief.iter().zip(&prior).map(|(p, q)| (p - q).abs()).sum();
+    let likeliest = prior.iter().copied().fold(0.0, f64::max);
+    (apart / 2.0 / (1.0 - likeliest)).min(1.0)
 }
 
 /// Scales to sum 1. What sums to nothing, or to no number, becomes uniform.

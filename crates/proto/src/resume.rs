@@ -41,14 +41,17 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
         slot: *hour,
         stepped_slot: *stepped,
         alpha: alpha.clone(),
-        proven: Some(proven_belief(proven)),
+        proven: proven.as_ref().map(proven_belief),
         threat: clash.threat,
         fighting: clash.fighting,
         ladders: ladders.iter().map(ladder).collect(),
         groups: point
             .groups
             .iter()
-            .map(|group| group_state(group, without.get(group.id)))
+            .map(|group| {
+                let proven = proven.as_ref().and_then(|p| p.without.get(group.id));
+                group_state(group, without.get(group.id), proven)
+            })
             .collect(),
         standing: standing
             .iter()
@@ -83,7 +86,12 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
     }
 }
 
-fn group_state(group: &GroupState, without: Option<&[f64]>) -> wire::GroupState {
+fn group_state(
+    group: &GroupState,
+    without: Option<&[f64]>,
+    proven_without: Option<&[f64]>,
+) -> wire::GroupState {
+    let of = |belief: Option<&[f64]>| belief.map_or_else(Vec::new, <[f64]>::to_vec);
     let (favours, slot) = match &group.favours {
         Some(favours) => {
             let (weights, slot) = favours.parts();
@@ -95,7 +103,7 @@ fn group_state(group: &GroupState, without: Option<&[f64]>) -> wire::GroupState 
     wire::GroupState {
         group: facts.key.clone(),
         name: facts.name.clone(),
-        alpha_without: without.map_or_else(Vec::new, <[f64]>::to_vec),
+        alpha_without: of(without),
         favours,
         slot,
         direct: facts.direct,
@@ -107,6 +115,8 @@ fn group_state(group: &GroupState, without: Option<&[f64]>) -> wire::GroupState 
             .iter()
             .map(|(key, reference)| outward::report_reference(key, reference))
             .collect(),
+        unproven: facts.unproven,
+        proven_without: of(proven_without),
     }
 }
 
@@ -130,7 +140,7 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
         slot: own.hour,
         stepped_slot: own.stepped,
         alpha: own.alpha.clone(),
-        proven: Some(proven_belief(&own.proven)),
+        proven: own.proven.as_ref().map(proven_belief),
         threat: own.clash.threat,
         fighting: own.clash.fighting,
         standing: own
@@ -177,15 +187,16 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
         None => Err(ResumeError("the index of a group")),
     };
     let mut without = Beliefs::over(outcomes);
+    let mut proven_without = Beliefs::over(outcomes);
     for (state, group) in groups.iter().zip(&point.groups) {
         if !group.alpha_without.is_empty() {
             without.add(state.id, &reader.of_all(&group.alpha_without)?);
         }
+        if !group.proven_without.is_empty() {
+            proven_without.add(state.id, &reader.of_all(&group.proven_without)?);
+        }
     }
-    let clash = Clash {
-        threat: point.threat,
-        fighting: point.fighting,
-    };
+    let proven = reader.proven(point.proven.as_ref(), proven_without)?;
     let mut standing = BTreeMap::new();
     for claim in &point.standing {
         let claim_of = reader.standing(
@@ -209,8 +220,11 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
             hour: point.slot,
             stepped: point.stepped_slot,
             alpha: point.alpha.clone(),
-            proven: reader.proven(point.proven.as_ref(), &point.alpha, clash)?,
-            clash,
+            proven,
+            clash: Clash {
+                threat: point.threat,
+                fighting: point.fighting,
+            },
             without,
             standing,
             ladders: point.ladders.iter().map(rungs).collect(),
@@ -265,26 +279,22 @@ impl Reader {
         }
     }
 
-    /// What was written before there was a bound on unproven sources has none.
     fn proven(
         &self,
         proven: Option<&wire::ProvenBelief>,
-        alpha: &[f64],
-        clash: Clash,
-    ) -> Result<Proven, ResumeError> {
-        let Some(proven) = proven else {
-            return Ok(Proven {
-                belief: self.of_all(alpha)?,
-                clash,
-            });
+        without: Beliefs,
+    ) -> Result<Option<Proven>, ResumeError> {
+        let read = |proven: &wire::ProvenBelief| {
+            Ok(Proven {
+                belief: self.of_all(&proven.alpha)?,
+                clash: Clash {
+                    threat: proven.threat,
+                    fighting: proven.fighting,
+                },
+                without,
+            })
         };
-        Ok(Proven {
-            belief: self.of_all(&proven.alpha)?,
-            clash: Clash {
-                threat: proven.threat,
-                fighting: proven.fighting,
-            },
-        })
+        proven.map(read).transpose()
     }
 
     fn outcome(&self, i: u32) -> Result<usize, ResumeError> {
@@ -324,16 +334,15 @@ impl Reader {
             )?;
             standing.insert(claim.group_id, claim_of);
         }
-        let clash = Clash {
-            threat: own.threat,
-            fighting: own.fighting,
-        };
         Ok(FilterState {
             hour: own.slot,
             stepped: own.stepped_slot,
             alpha: self.of_all(&own.alpha)?,
-            proven: self.proven(own.proven.as_ref(), &own.alpha, clash)?,
-            clash,
+            proven: self.proven(own.proven.as_ref(), Beliefs::over(self.outcomes))?,
+            clash: Clash {
+                threat: own.threat,
+                fighting: own.fighting,
+            },
             without: Beliefs::over(self.outcomes),
             standing,
             ladders: Vec::new(),
@@ -355,6 +364,7 @@ impl Reader {
             facts: Arc::new(GroupFacts {
                 key: group.group.clone(),
                 name: group.name.clone(),
+                unproven: group.unproven,
                 direct: group.direct,
                 interest: match group.interest() {
                     v1::Interest::SelfServing => Interest::SelfServing,
@@ -395,6 +405,7 @@ mod tests {
         let facts = |key: &str| GroupFacts {
             key: key.to_owned(),
             name: key.to_owned(),
+            unproven: key == "source:map",
             direct: true,
             interest: Interest::Neutral,
             reason: "says so".to_owned(),
@@ -418,15 +429,26 @@ mod tests {
         };
         let mut filter = FilterState::new(outcomes);
         filter.hour = Some(480_000);
-        filter.proven.belief[0] = 0.25;
-        filter.proven.clash.threat = 0.5;
+        let mut without = Beliefs::over(outcomes.count());
+        without.add(group_id("source:list"), &outcomes.entry_shares());
+        filter.proven = Some(Proven {
+            belief: outcomes.entry_shares(),
+            clash: Clash {
+                threat: 0.5,
+                fighting: 0.25,
+            },
+            without,
+        });
         let list = claim(Some(SNAPSHOT_DAYS));
         filter.standing.insert(group_id("source:list"), list);
         filter.standing.insert(group_id("source:map"), claim(None));
-        let own = FilterState {
+        let mut own = FilterState {
             ladders: Vec::new(),
             ..filter.clone()
         };
+        if let Some(proven) = &mut own.proven {
+            proven.without = Beliefs::over(outcomes.count());
+        }
         let point = ResumePoint {
             filter: Arc::new(filter),
             groups,
