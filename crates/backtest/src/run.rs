@@ -69,6 +69,12 @@ pub fn run(files: &Files, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Repo
         .as_deref()
         .map(|file| create(file, files))
         .transpose()?;
+    if let (Some(plot), None) = (&files.plot, &truth) {
+        return Err(Mistakes::whole(
+            plot,
+            "would be a picture of scores, and without a truth there are none; give --truth, or leave --plot out",
+        ));
+    }
     let picture = files
         .plot
         .as_deref()

@@ -4,6 +4,8 @@ use super::score::{ALL, CHANGED_PLACES, Day, Kinds, Sums};
 
 /// Places are dealt into so many parts; each is answered as suits the truths of the others.
 const PARTS: usize = 5;
+/// Before so many days with a truth no exponent is told.
+const LEAST_DAYS: u64 = 1_000;
 /// The exponents that are tried: from so many twentieths to so many.
 const STEPS: std::ops::RangeInclusive<u32> = 10..=26;
 const STEPS_TO_ONE: f64 = 20.0;
@@ -90,10 +92,14 @@ impl Calibration {
     }
 
     /// The exponent that suits all truths: what a source model may carry.
+    /// `None` where too little is known to tell.
     pub(crate) fn temper(&self) -> Option<f64> {
         let mut all = Tempered::new();
         self.0.iter().for_each(|part| all.merge(part));
-        all.best().map(|(temper, _)| temper)
+        let days = |sums: &Sums| sums.said[ALL].totals().count;
+        all.best()
+            .filter(|(_, sums)| days(sums) >= LEAST_DAYS)
+            .map(|(temper, _)| temper)
     }
 }
 

@@ -86,9 +86,10 @@ fn predicate(record: &TrackRecord) -> String {
 
 fn fared(record: &TrackRecord) -> String {
     format!(
-        "{}: {} claims judged, {} true",
+        "{}: {} {} judged by others since, who believe {} of it",
         interest(record.interest),
         record.claims,
+        plural(u32::try_from(record.claims).unwrap_or(u32::MAX), "claim"),
         percent(record.true_share_ppm)
     )
 }
@@ -124,7 +125,7 @@ mod tests {
   contested           20.0 %, 80.0 %
   reporting           changes only
   lag                 40 h
-  fighting at         against interest: 12 claims judged, 91.0 % true
+  fighting at         against interest: 12 claims judged by others since, who believe 91.0 % of it
 "
         );
         assert!(learned(None, "prior").contains("nothing"));
