@@ -15,10 +15,17 @@ const PICTURE_BITS: u32 = 10;
 /// SimHashes that differ in at most so many of 64 bits are of one text.
 const TEXT_BITS: u32 = 10;
 
+/// Usual hashes of pictures, with their lengths in bytes: names made up for others must
+/// not take their room.
+const USUAL: [(&str, usize); 3] = [("pdq", 32), ("phash", 8), ("dhash", 8)];
+
 /// What has been carried so far, in the order in which it was known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Carried {
-    likeness: Likeness,
+    /// Of texts, and of pictures by usual hashes.
+    usual: Likeness,
+    /// Of pictures by any other.
+    unusual: Likeness,
     /// The claim that first came with each, by its index.
     first: BTreeMap<u64, usize>,
 }
@@ -27,15 +34,27 @@ impl Carried {
     /// The names of all that a report carries, once each.
     pub(crate) fn names(&mut self, report: &Report) -> Vec<u64> {
         let mut names: Vec<u64> = report.evidence.iter().map(|e| key_name(&e.key)).collect();
-        let pictures = report
-            .evidence
-            .iter()
-            .filter_map(|e| e.perceptual_hash.as_ref());
-        let prints = pictures.map(picture).chain(report.text_simhash.map(text));
-        names.extend(prints.map(|print| self.likeness.name(&print, own_name(&print))));
+        let hashes = report.evidence.iter();
+        for hash in hashes.filter_map(|e| e.perceptual_hash.as_ref()) {
+            let print = picture(hash);
+            let likeness = if USUAL.contains(&(hash.algorithm(), hash.bytes().len())) {
+                &mut self.usual
+            } else {
+                &mut self.unusual
+            };
+            names.push(likeness.name(&print, own_name(&print)));
+        }
+        if let Some(print) = report.text_simhash.map(text) {
+            names.push(self.usual.name(&print, own_name(&print)));
+        }
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// How many prints it keeps.
+    pub(crate) fn prints(&self) -> usize {
+        self.usual.prints() + self.unusual.prints()
     }
 
     /// Notes that a claim, by its index, came with these; says which claim of another

@@ -232,6 +232,8 @@ impl Folded {
             sides: &sides,
         };
         let source = reader.source(report);
+        // Looked up once for all claims, and only where one of them speaks of the place.
+        let mut names = None;
         for (i, claim) in report.claims.iter().enumerate().filter(|(_, c)| feeds(c)) {
             let Some(bearing) = bearing(claim, place, registry) else {
                 continue;
@@ -254,7 +256,10 @@ impl Folded {
                 let copied = copied.map(|(from, chance)| ((group, source_group(from)), chance));
                 self.copies.extend(copied);
             }
-            self.weigh(&mut item, &source);
+            if item.effect.speaks() && names.is_none() {
+                names = Some(self.carried.names(report));
+            }
+            self.weigh(&mut item, &source, names.as_deref().unwrap_or_default());
             let facts = self.groups.entry(group);
             facts
                 .or_insert_with(|| {
@@ -298,16 +303,16 @@ impl Folded {
         bears
     }
 
-    /// Finds a claim's discounts and likelihoods, and adds it to its slot.
-    fn weigh(&mut self, item: &mut Item, source: &Standing) {
+    /// Finds the discounts and likelihoods of a claim, whose report carries what goes by
+    /// these names, and adds it to its slot.
+    fn weigh(&mut self, item: &mut Item, source: &Standing, names: &[u64]) {
         let outcomes = self.chain.outcomes();
         let mut stands = None;
         if item.effect.speaks() {
             let fits = item.effect.fits.as_ref();
-            let names = self.carried.names(&item.report);
             let is_other = |i: usize| self.items[i].report.key() != item.report.key();
-            item.repeats = self.carried.note(&names, self.items.len(), is_other);
-            let mut said = item.said(source, names);
+            item.repeats = self.carried.note(names, self.items.len(), is_other);
+            let mut said = item.said(source, names.to_vec());
             let before = match source.lag_days {
                 Some(_) if fits.is_some() => {
                     let word = (said.meaning, item.stated(source));
@@ -407,11 +412,11 @@ impl Folded {
         self
     }
 
-    /// How many claims it was made of, those of its parts alone included: what it costs
-    /// in memory.
+    /// How many claims it was made of, and how many prints of pictures and texts it keeps,
+    /// those of its parts alone included: what it costs in memory.
     #[must_use]
     pub fn claims(&self) -> usize {
-        self.claims + self.parts.claims()
+        self.claims + self.carried.prints() + self.parts.claims()
     }
 
     /// Whether any claim bears on the place or its parts.

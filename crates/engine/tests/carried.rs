@@ -138,6 +138,62 @@ fn pictures_that_look_different_or_were_hashed_otherwise_count_each() {
 }
 
 #[test]
+fn a_report_of_many_claims_keeps_its_pictures_once() {
+    let claims = (0..256).map(|i| {
+        let side = ["east", "west"][i % 2];
+        said("wire", predicate(0, side, side), Polarity::Affirm, 0.0)
+    });
+    let mut report = report(1, "wire", 0.0, claims.collect());
+    report.evidence = (0..32)
+        .map(|i: u8| picture(&[i], &format!("phash:01234567000{i:05b}")))
+        .collect();
+    assert_eq!(fold(&registry(), "city", &shared(&[report])).claims(), 288);
+}
+
+#[test]
+fn made_up_kinds_of_hashes_take_no_room_from_usual_ones() {
+    let mut flood = holds(100, "blog", "east", -1.0);
+    flood.evidence = (0..32)
+        .map(|i: u8| picture(&[100 + i], &format!("kind{i}:0123456789abcdef")))
+        .collect();
+    let hashes = ["phash:0123456789abcdef", "phash:0123456789abcd0c"];
+    let mut reports = through_three_hands(|i, report| {
+        report.evidence = vec![picture(&[i as u8], hashes[i % 2])];
+    });
+    reports.push(flood);
+    let left = repetitions(&reports);
+    assert_eq!(left[0], 1.0);
+    assert!(left[1] < 0.05 && left[2] < 0.05, "{left:?}");
+    let kept = fold(&registry(), "city", &shared(&reports)).claims();
+    assert_eq!(
+        kept,
+        4 + 2 + 8,
+        "claims, pictures, and the first made-up kinds"
+    );
+}
+
+#[test]
+fn who_sends_an_anchors_picture_first_takes_nothing_from_the_anchor() {
+    let mut wire = holds(1, "wire", "east", 1.0);
+    let mut first = holds(2, "blog", "west", 0.9);
+    let mut second = report(3, "leaning", 0.91, vec![]);
+    let edge = said("leaning", predicate(1, "west", ""), Polarity::Affirm, 0.91);
+    second.claims = vec![edge];
+    for report in [&mut wire, &mut first, &mut second] {
+        report.evidence = vec![Evidence::of(EvidenceKey::Sha256(Digest::of(b"seen")))];
+    }
+    let mut registry = registry();
+    let unknown = source("leaning", Grade::F, Alignment::Unknown);
+    register(&mut registry, RegistryChange::Source(unknown));
+    let left = claims(&registry, &[wire, first, second]);
+    assert_eq!(left[0].repetition, 1.0);
+    assert_eq!(
+        left[0].repeats.as_ref().map(|(_, r)| r.as_str()),
+        Some("R2")
+    );
+}
+
+#[test]
 fn it_is_told_whose_text_or_picture_a_report_repeats() {
     let reports = through_three_hands(|i, report| match i {
         0 => report.text_simhash = simhash(TEXT),

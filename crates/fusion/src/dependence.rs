@@ -34,7 +34,8 @@ pub struct Said {
     /// Its independence group.
     pub group: GroupId,
     /// Items of evidence that come with it, each with a budget of its own, whoever
-    /// brings it: one picture through many hands counts once.
+    /// brings it: one picture through many hands counts once. What unproven hands spend of
+    /// an item is not taken from proven ones.
     pub items: Vec<u64>,
     /// What it means; equal for the same claim again.
     pub meaning: u64,
@@ -162,10 +163,18 @@ impl Ledger {
         } else {
             fresh(self.budgets.get(&own), claim)
         };
-        let items = || claim.items.iter().map(|item| Budget::Item(*item));
-        let of_items = items().map(|item| fresh(self.budgets.get(&item), claim));
+        let items = |unproven| {
+            let items = claim.items.iter();
+            items.map(move |item| Budget::Item {
+                item: *item,
+                unproven,
+            })
+        };
+        let proven = items(false);
+        let limits = proven.chain(items(true).filter(|_| claim.unproven));
+        let of_items = limits.map(|item| fresh(self.budgets.get(&item), claim));
         let of_all = of_items.fold(of_group, f64::min);
-        for budget in items().chain([own]) {
+        for budget in items(claim.unproven).chain([own]) {
             let tokens = self.budgets.get(&budget).map_or(TOKENS, |last| {
                 refilled(*last, (claim.day - last.day).max(0.0))
             });
@@ -207,7 +216,12 @@ impl Ledger {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Budget {
     Group(GroupId),
-    Item(u64),
+    /// In the hands of proven sources, or of unproven ones: who can make up sources must
+    /// not silence an anchor by sending its picture first.
+    Item {
+        item: u64,
+        unproven: bool,
+    },
 }
 
 /// How much of a claim is new to a budget, and left in it.
@@ -298,6 +312,39 @@ mod tests {
         let d = discounts(&[carried(0), carried(1), carried(2)]);
         assert_eq!(d[0].repetition, 1.0);
         assert!(d[1].repetition < 0.01 && d[2].repetition < 0.01);
+    }
+
+    #[test]
+    fn unproven_hands_take_nothing_from_what_an_anchors_picture_may_say() {
+        let carried = |group, meaning, unproven| Said {
+            items: vec![7],
+            unproven,
+            ..said(group, meaning, 0.0)
+        };
+        // Two that differ spend all of it, and a third says what the anchor will.
+        let d = discounts(&[
+            carried(0, 1, true),
+            carried(1, 2, true),
+            carried(2, 0, true),
+            carried(3, 0, false),
+            carried(4, 0, false),
+        ]);
+        let repetition: Vec<f64> = d.iter().map(|d| d.repetition).collect();
+        assert_eq!(repetition[..2], [1.0, 1.0]);
+        assert!(repetition[2] < 0.2, "{repetition:?}");
+        assert_eq!(repetition[3], 1.0);
+        assert!(repetition[4] < 0.01, "the next anchor repeats the first");
+    }
+
+    #[test]
+    fn unproven_hands_repeat_what_an_anchor_said_with_its_picture() {
+        let carried = |group, unproven| Said {
+            items: vec![7],
+            unproven,
+            ..said(group, 0, 0.0)
+        };
+        let d = discounts(&[carried(0, false), carried(1, true)]);
+        assert!(d[1].repetition < 0.01);
     }
 
     #[test]

@@ -7,13 +7,18 @@
 //! at least one band is the same (Manku, Jain, Das Sarma, "Detecting near-duplicates for
 //! web crawling", WWW 2007).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// The most bits of a print.
 pub const MOST_BITS: u32 = 256;
 /// So many prints of a kind are known at once, the latest: a flood of texts must not make
 /// the next one dear, and what was said long ago discounts nothing any more.
 const MOST_KNOWN: usize = 16_384;
+/// What a band holds leads to so many prints at most, the latest: were they the earliest,
+/// a place of many texts would be deaf to all further ones.
+const MOST_IN_BAND: usize = 64;
+/// So many kinds are known, the first: whoever makes a print may call its kind what he likes.
+const MOST_KINDS: usize = 8;
 
 /// A bit string by which like things are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,7 @@ impl Print {
 /// The prints known so far, in the order in which they were.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Likeness {
-    /// By kind, length and distance.
+    /// By kind, length and distance; at most [`MOST_KINDS`].
     alike: BTreeMap<(u64, u32, u32), Alike>,
 }
 
@@ -65,52 +70,90 @@ struct Alike {
     known: VecDeque<(Print, u64)>,
     /// How many were known before these.
     forgotten: u64,
-    /// Band, what it holds, and which print, counted from the first ever.
-    bands: BTreeSet<(u32, u64, u64)>,
+    /// The name of each by its bits: the same again is found at once, and not kept twice.
+    exact: BTreeMap<[u64; 4], u64>,
+    /// By band and what it holds, the latest prints, counted from the first ever.
+    bands: BTreeMap<(u32, u64), VecDeque<u64>>,
 }
 
 impl Likeness {
-    /// The name of the earliest known print that is near this one, else its own name,
-    /// which it then goes by.
+    /// The name that the same print goes by; else that of the earliest known print that is
+    /// near this one; else its own name, which it then goes by. `own` must be equal for
+    /// equal prints: one of more kinds than are known always goes by it.
     pub fn name(&mut self, print: &Print, own: u64) -> u64 {
         let key = (print.kind, print.length, print.apart);
-        let alike = self.alike.entry(key).or_default();
-        let near = alike.earliest_near(print);
-        let name = near.map_or(own, |(_, name)| name);
-        if near.is_none_or(|(known, _)| known != *print) {
-            alike.add(*print, name, MOST_KNOWN);
+        if self.alike.len() >= MOST_KINDS && !self.alike.contains_key(&key) {
+            return own;
         }
+        let alike = self.alike.entry(key).or_default();
+        if let Some(name) = alike.exact.get(&print.bits) {
+            return *name;
+        }
+        let name = alike.earliest_near(print).unwrap_or(own);
+        alike.add(*print, name, MOST_KNOWN);
         name
+    }
+
+    /// How many prints are known.
+    #[must_use]
+    pub fn prints(&self) -> usize {
+        self.alike.values().map(|alike| alike.known.len()).sum()
     }
 }
 
 impl Alike {
-    fn earliest_near(&self, print: &Print) -> Option<(Print, u64)> {
-        let in_band =
-            |(band, held): (u32, u64)| self.bands.range((band, held, 0)..=(band, held, u64::MAX));
-        let candidates = print.bands().flat_map(in_band);
-        let near = candidates.filter_map(|(_, _, number)| {
-            let index = usize::try_from(number - self.forgotten).ok()?;
-            let known = self.known.get(index)?;
-            (print.distance(&known.0) <= print.apart).then_some((index, *known))
-        });
-        near.min_by_key(|(index, _)| *index).map(|(_, known)| known)
+    /// The name of the earliest near print of those that share a band with it.
+    fn earliest_near(&self, print: &Print) -> Option<u64> {
+        let near = |number: &&u64| {
+            let known = self.known(**number);
+            known.is_some_and(|(known, _)| print.distance(known) <= print.apart)
+        };
+        // Each band's are in the order in which they were known.
+        let earliest = print
+            .bands()
+            .filter_map(|band| self.bands.get(&band)?.iter().find(near));
+        self.known(*earliest.min()?).map(|(_, name)| *name)
+    }
+
+    /// A print by its number, counted from the first ever.
+    fn known(&self, number: u64) -> Option<&(Print, u64)> {
+        let index = usize::try_from(number.checked_sub(self.forgotten)?).ok()?;
+        self.known.get(index)
     }
 
     /// Adds a print to the latest so many.
     fn add(&mut self, print: Print, name: u64, most: usize) {
         let number = self.forgotten + self.known.len() as u64;
         self.known.push_back((print, name));
-        let bands = print.bands().map(|(band, held)| (band, held, number));
-        self.bands.extend(bands);
+        self.exact.insert(print.bits, name);
+        for band in print.bands() {
+            let numbers = self.bands.entry(band).or_default();
+            if numbers.len() >= MOST_IN_BAND {
+                numbers.pop_front();
+            }
+            numbers.push_back(number);
+        }
         if self.known.len() > most
             && let Some((oldest, _)) = self.known.pop_front()
         {
-            for (band, held) in oldest.bands() {
-                self.bands.remove(&(band, held, self.forgotten));
-            }
-            self.forgotten += 1;
+            self.forget(&oldest);
         }
+    }
+
+    /// Forgets the oldest print, which is no longer among the known ones.
+    fn forget(&mut self, oldest: &Print) {
+        self.exact.remove(&oldest.bits);
+        for band in oldest.bands() {
+            if let Some(numbers) = self.bands.get_mut(&band) {
+                if numbers.front() == Some(&self.forgotten) {
+                    numbers.pop_front();
+                }
+                if numbers.is_empty() {
+                    self.bands.remove(&band);
+                }
+            }
+        }
+        self.forgotten += 1;
     }
 }
 
@@ -188,9 +231,73 @@ mod tests {
         for i in 1..=8 {
             alike.add(spread(i), i, 3);
         }
-        assert_eq!((alike.known.len(), alike.bands.len()), (3, 3 * 7));
-        let found = |i| alike.earliest_near(&spread(i)).map(|(_, name)| name);
+        let in_bands: usize = alike.bands.values().map(VecDeque::len).sum();
+        assert_eq!((alike.known.len(), alike.exact.len()), (3, 3));
+        assert_eq!(in_bands, 3 * 7);
+        assert!(alike.bands.values().all(|numbers| !numbers.is_empty()));
+        let found = |i| alike.earliest_near(&spread(i));
         assert_eq!([5, 6, 7, 8].map(found), [None, Some(6), Some(7), Some(8)]);
+    }
+
+    #[test]
+    fn the_same_print_again_is_not_kept_again() {
+        let mut likeness = Likeness::default();
+        likeness.name(&short(0), 1);
+        for own in 2..100 {
+            // Near the first, so that the earliest near one is never the same.
+            assert_eq!(likeness.name(&short(0x3f), own), 1);
+        }
+        assert_eq!(likeness.prints(), 2);
+    }
+
+    #[test]
+    fn a_band_leads_to_few_prints_and_those_the_latest() {
+        let mut likeness = Likeness::default();
+        // The first three of seven bands are the same; hardly any two are near.
+        let crowd = |i: u64| {
+            let mixed = (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            short((mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 28)
+        };
+        let names: Vec<u64> = (0..1_000).map(|i| likeness.name(&crowd(i), i)).collect();
+        assert_eq!((names[5], names[999]), (5, 999));
+        let alike = likeness.alike.values().next();
+        let bands = alike.map(|alike| &alike.bands).into_iter().flatten();
+        assert_eq!(
+            bands.map(|(_, numbers)| numbers.len()).max(),
+            Some(MOST_IN_BAND)
+        );
+        let near_latest = short(crowd(999).bits[0] ^ 1 << 63);
+        assert_eq!(likeness.name(&near_latest, 5_000), 999);
+        assert_eq!(
+            likeness.name(&crowd(5), 5_000),
+            5,
+            "the same is found still"
+        );
+    }
+
+    #[test]
+    fn near_copies_without_number_keep_the_first_name() {
+        let mut likeness = Likeness::default();
+        // Each differs from its neighbours only, and all share most bands.
+        for i in 0..1_000_u64 {
+            let copy = print([7, 7, 7, i ^ (i >> 1)], 256, 25);
+            assert_eq!(likeness.name(&copy, i), 0);
+        }
+    }
+
+    #[test]
+    fn of_ever_new_kinds_the_first_are_known_and_others_told_by_equality() {
+        let mut likeness = Likeness::default();
+        let of = |kind, bits| Print {
+            kind,
+            ..short(bits)
+        };
+        for kind in 0..1_000 {
+            likeness.name(&of(kind, 0), kind);
+        }
+        assert_eq!(likeness.prints(), MOST_KINDS);
+        assert_eq!(likeness.name(&of(0, 1), 5_000), 0);
+        assert_eq!(likeness.name(&of(999, 1), 5_000), 5_000);
     }
 
     #[test]
