@@ -7,7 +7,7 @@
 //! at least one band is the same (Manku, Jain, Das Sarma, "Detecting near-duplicates for
 //! web crawling", WWW 2007).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The most bits of a print.
 pub const MOST_BITS: u32 = 256;
@@ -72,8 +72,9 @@ struct Alike {
     forgotten: u64,
     /// The name of each by its bits: the same again is found at once, and not kept twice.
     exact: BTreeMap<[u64; 4], u64>,
-    /// By band and what it holds, the latest prints, counted from the first ever.
-    bands: BTreeMap<(u32, u64), VecDeque<u64>>,
+    /// Band, what it holds, and which print, counted from the first ever: of each the
+    /// latest [`MOST_IN_BAND`].
+    bands: BTreeSet<(u32, u64, u64)>,
 }
 
 impl Likeness {
@@ -104,15 +105,21 @@ impl Likeness {
 impl Alike {
     /// The name of the earliest near print of those that share a band with it.
     fn earliest_near(&self, print: &Print) -> Option<u64> {
-        let near = |number: &&u64| {
-            let known = self.known(**number);
+        let near = |number: &u64| {
+            let known = self.known(*number);
             known.is_some_and(|(known, _)| print.distance(known) <= print.apart)
         };
         // Each band's are in the order in which they were known.
         let earliest = print
             .bands()
-            .filter_map(|band| self.bands.get(&band)?.iter().find(near));
-        self.known(*earliest.min()?).map(|(_, name)| *name)
+            .filter_map(|band| self.in_band(band).find(near));
+        self.known(earliest.min()?).map(|(_, name)| *name)
+    }
+
+    /// The prints of which a band holds this, the earliest first.
+    fn in_band(&self, (band, held): (u32, u64)) -> impl Iterator<Item = u64> + '_ {
+        let all = self.bands.range((band, held, 0)..=(band, held, u64::MAX));
+        all.map(|(_, _, number)| *number)
     }
 
     /// A print by its number, counted from the first ever.
@@ -126,34 +133,24 @@ impl Alike {
         let number = self.forgotten + self.known.len() as u64;
         self.known.push_back((print, name));
         self.exact.insert(print.bits, name);
-        for band in print.bands() {
-            let numbers = self.bands.entry(band).or_default();
-            if numbers.len() >= MOST_IN_BAND {
-                numbers.pop_front();
+        for (band, held) in print.bands() {
+            let mut others = self.in_band((band, held));
+            let earliest = others.next();
+            let count = 1 + others.count();
+            if let Some(earliest) = earliest.filter(|_| count >= MOST_IN_BAND) {
+                self.bands.remove(&(band, held, earliest));
             }
-            numbers.push_back(number);
+            self.bands.insert((band, held, number));
         }
         if self.known.len() > most
             && let Some((oldest, _)) = self.known.pop_front()
         {
-            self.forget(&oldest);
-        }
-    }
-
-    /// Forgets the oldest print, which is no longer among the known ones.
-    fn forget(&mut self, oldest: &Print) {
-        self.exact.remove(&oldest.bits);
-        for band in oldest.bands() {
-            if let Some(numbers) = self.bands.get_mut(&band) {
-                if numbers.front() == Some(&self.forgotten) {
-                    numbers.pop_front();
-                }
-                if numbers.is_empty() {
-                    self.bands.remove(&band);
-                }
+            self.exact.remove(&oldest.bits);
+            for (band, held) in oldest.bands() {
+                self.bands.remove(&(band, held, self.forgotten));
             }
+            self.forgotten += 1;
         }
-        self.forgotten += 1;
     }
 }
 
@@ -231,10 +228,8 @@ mod tests {
         for i in 1..=8 {
             alike.add(spread(i), i, 3);
         }
-        let in_bands: usize = alike.bands.values().map(VecDeque::len).sum();
         assert_eq!((alike.known.len(), alike.exact.len()), (3, 3));
-        assert_eq!(in_bands, 3 * 7);
-        assert!(alike.bands.values().all(|numbers| !numbers.is_empty()));
+        assert_eq!(alike.bands.len(), 3 * 7);
         let found = |i| alike.earliest_near(&spread(i));
         assert_eq!([5, 6, 7, 8].map(found), [None, Some(6), Some(7), Some(8)]);
     }
@@ -260,12 +255,11 @@ mod tests {
         };
         let names: Vec<u64> = (0..1_000).map(|i| likeness.name(&crowd(i), i)).collect();
         assert_eq!((names[5], names[999]), (5, 999));
-        let alike = likeness.alike.values().next();
-        let bands = alike.map(|alike| &alike.bands).into_iter().flatten();
-        assert_eq!(
-            bands.map(|(_, numbers)| numbers.len()).max(),
-            Some(MOST_IN_BAND)
-        );
+        let most = likeness.alike.values().flat_map(|alike| {
+            let bands = alike.known.iter().flat_map(|(print, _)| print.bands());
+            bands.map(|band| alike.in_band(band).count())
+        });
+        assert_eq!(most.max(), Some(MOST_IN_BAND));
         let near_latest = short(crowd(999).bits[0] ^ 1 << 63);
         assert_eq!(likeness.name(&near_latest, 5_000), 999);
         assert_eq!(
