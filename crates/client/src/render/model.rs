@@ -4,6 +4,7 @@ use ascertain_proto::v1::{
     LearnedSource, Predicate, Reporting, SourceModel, SourceModelSummary, TrackRecord,
 };
 
+use super::state::plural;
 use super::words::{interest, percent, time, word};
 
 /// A source model in a few lines; with its summary, when and by whom it was adopted.
