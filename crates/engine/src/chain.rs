@@ -18,6 +18,10 @@ use ascertain_fusion::pace::Pace;
 /// More checkpoints than these are thinned, the older ones first.
 const MOST_CHECKPOINTS: usize = 128;
 
+/// What was said of a siege longer ago than so many hours no longer counts: of its weight,
+/// e^(−days / 4), less than a thousandth is left.
+const SIEGE_HOURS: i64 = 28 * 24;
+
 /// What a claim adds in its slot, beside the step of the filter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mark {
@@ -30,7 +34,8 @@ pub(crate) struct Mark {
     pub members: Vec<ActorId>,
 }
 
-/// The newest word of each group on each side's siege: its slot and weight.
+/// The newest word of each group on each side's siege: its slot and weight. At the first
+/// slot of a cell what no longer counts is dropped.
 pub(crate) type Sieges = BTreeMap<(GroupId, usize), (Slot, f64)>;
 
 /// Everything that moves from slot to slot.
@@ -168,9 +173,15 @@ impl Chain {
             now.approach(&self.filter, *hour);
             let own_cell = hour.div_euclid(CELL_HOURS);
             if cell != Some(own_cell) {
-                if *hour > last && old.get(hour).is_some_and(|old| **old == *now) {
-                    // From here on all is as it was.
+                if let Some(was) = old.get(hour)
+                    && *hour > last
+                    && now.moves_as(was)
+                {
+                    // From here on all is as it was, but for who was named.
+                    let named: Vec<ActorId> =
+                        now.members.difference(&was.members).cloned().collect();
                     self.checkpoints.append(&mut old.split_off(hour));
+                    self.name_from(*hour, &named);
                     return;
                 }
                 self.checkpoints.insert(*hour, Arc::new(now.clone()));
@@ -181,6 +192,19 @@ impl Chain {
         self.before_last = before_last;
         self.running = state;
         self.thin();
+    }
+
+    /// Adds members to all that stood from an hour on.
+    fn name_from(&mut self, hour: i64, members: &[ActorId]) {
+        if members.is_empty() {
+            return;
+        }
+        let later = self.checkpoints.range_mut(hour..).map(|(_, state)| state);
+        let last = self.before_last.as_mut().into_iter();
+        for state in later.chain(last).chain([&mut self.running]) {
+            let named = &mut Arc::make_mut(state).members;
+            named.extend(members.iter().cloned());
+        }
     }
 
     fn thin(&mut self) {
@@ -203,6 +227,22 @@ impl Running {
             members: BTreeSet::new(),
             newest_event: None,
         }
+    }
+
+    /// Whether everything goes on from here as from another: who was named is only added
+    /// to, and moves nothing.
+    fn moves_as(&self, other: &Self) -> bool {
+        let Self {
+            filter,
+            favours,
+            sieges,
+            members: _,
+            newest_event,
+        } = self;
+        *newest_event == other.newest_event
+            && *sieges == other.sieges
+            && *favours == other.favours
+            && *filter == other.filter
     }
 
     fn take(&mut self, filter: &Filter, outcomes: Outcomes, slotted: &Slotted) {
@@ -232,6 +272,80 @@ impl Running {
             #[allow(clippy::cast_precision_loss)] // hours are exact in f64
             self.favours
                 .retain(|_, favours| favours.is_in_force(hour as f64));
+            self.sieges
+                .retain(|_, (said, _)| hour - said.0 <= SIEGE_HOURS);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAYS: i64 = 400;
+
+    fn mark(group: u64, hour: i64) -> Mark {
+        Mark {
+            group,
+            entered: Slot(hour).start(),
+            favours: Some((1.0, vec![0.0, -2.0, -2.0, -2.0, -2.0, -2.0])),
+            sieges: Vec::new(),
+            members: Vec::new(),
+        }
+    }
+
+    /// A word of a group in an hour, and what else it says.
+    fn say(chain: &mut Chain, (group, hour): (u64, i64), also: impl FnOnce(&mut Mark)) {
+        let mut mark = mark(group, hour);
+        also(&mut mark);
+        let add_to = |step: &mut Step| {
+            let evidence = vec![0.0, -1.0, -1.0, -1.0, -1.0, -1.0];
+            step.evidence.insert(group, evidence);
+        };
+        chain.add(Slot(hour), add_to, mark);
+    }
+
+    fn daily() -> Chain {
+        let mut chain = Chain::new(Outcomes::new(2), Arc::new(Pace::new(Vec::new())));
+        for day in 0..DAYS {
+            say(&mut chain, (1, day * 24), |_| {});
+        }
+        chain
+    }
+
+    /// Whether what a late word adds is folded in without folding all that came after it
+    /// again, and leaves what folding all at once does.
+    fn stops_early(late: (u64, i64), also: impl Fn(&mut Mark)) {
+        let (mut chain, mut at_once) = (daily(), daily());
+        let before = Arc::clone(&chain.running().filter);
+        // The same evidence again: only what it says beside that is new.
+        say(&mut chain, late, &also);
+        say(&mut at_once, late, &also);
+        assert!(Arc::ptr_eq(&chain.running().filter, &before));
+        assert_eq!(chain.running(), at_once.running());
+        for day in [late.1 / 24, late.1 / 24 + 40, DAYS / 2, DAYS - 1, DAYS] {
+            assert_eq!(
+                chain.at(Slot(day * 24)),
+                at_once.at(Slot(day * 24)),
+                "{day}"
+            );
+        }
+        for chain in [&mut chain, &mut at_once] {
+            // Once more in the newest slot, which starts from before the last step.
+            say(chain, (1, (DAYS - 1) * 24), |_| {});
+        }
+        assert_eq!(chain.running(), at_once.running());
+    }
+
+    #[test]
+    fn a_late_word_of_a_siege_costs_the_weeks_in_which_it_counts() {
+        stops_early((1, 24), |mark| mark.sieges.push((0, 1.0)));
+    }
+
+    #[test]
+    fn who_is_named_late_is_named_without_folding_all_again() {
+        stops_early((1, 24), |mark| {
+            mark.members.push(ActorId::new("brigade").unwrap());
+        });
     }
 }
