@@ -55,6 +55,28 @@ pub enum Taken {
     Refold,
 }
 
+/// The last word of a source whose silence means *still so*.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    meaning: u64,
+    stated: Timestamp,
+    /// Whether it named the place itself.
+    direct: bool,
+}
+
+/// What a word is beside the last one of its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// A word by itself: the first, one stated earlier, or of no tracker.
+    Alone,
+    /// The same again.
+    Same,
+    /// A change.
+    Change,
+    /// What was said of the city, while what was said of the place itself stands.
+    Overruled,
+}
+
 /// A fold of all that is known of a place.
 #[derive(Debug, Clone)]
 pub struct Folded {
@@ -79,8 +101,8 @@ pub struct Folded {
     copies: Copies,
     /// The exponent to which what is believed is taken before it is published.
     pub(crate) temper: f64,
-    /// The last word of each source whose silence means *still so*, and when it was said.
-    tracked: BTreeMap<GroupId, (u64, Timestamp)>,
+    /// The last word of each source whose silence means *still so*.
+    tracked: BTreeMap<GroupId, Word>,
     /// The bodies of the reports taken. Partners share few names, so that ids come first.
     known: BTreeMap<(ReportId, PartnerId), Digest>,
     last: Option<(Timestamp, ReportKey)>,
@@ -303,38 +325,63 @@ impl Folded {
         bears
     }
 
+    /// What a claim is beside the last word of its source, which it becomes unless it was
+    /// stated earlier or is overruled.
+    fn beside_last(&mut self, item: &Item, source: &Standing, meaning: u64) -> Beside {
+        if source.lag_days.is_none() || item.effect.fits.is_none() {
+            return Beside::Alone;
+        }
+        let word = Word {
+            meaning,
+            stated: item.stated(source),
+            direct: item.bearing.direct,
+        };
+        let last = self.tracked.get(&item.group).copied();
+        let last = last.filter(|last| source.stands(last.stated, word.stated));
+        let beside = match last {
+            // What is said of the place itself stands, whatever is said of its city: a
+            // list of both would take itself back each day.
+            Some(last) if last.direct && !word.direct => return Beside::Overruled,
+            // It does not take back what was stated later, but for what the city alone was
+            // said to be.
+            Some(last) if word.stated < last.stated && last.direct == word.direct => {
+                return Beside::Alone;
+            }
+            Some(last) if word.stated < last.stated => Beside::Alone,
+            Some(last) if last.meaning == word.meaning => Beside::Same,
+            Some(_) => Beside::Change,
+            None => Beside::Alone,
+        };
+        self.tracked.insert(item.group, word);
+        beside
+    }
+
     /// Finds the discounts and likelihoods of a claim, whose report carries what goes by
     /// these names, and adds it to its slot.
     fn weigh(&mut self, item: &mut Item, source: &Standing, names: &[u64]) {
         let outcomes = self.chain.outcomes();
         let mut stands = None;
         if item.effect.speaks() {
-            let fits = item.effect.fits.as_ref();
             let is_other = |i: usize| self.items[i].report.key() != item.report.key();
             item.repeats = self.carried.note(names, self.items.len(), is_other);
             let mut said = item.said(source, names.to_vec());
-            let before = match source.lag_days {
-                Some(_) if fits.is_some() => {
-                    let word = (said.meaning, item.stated(source));
-                    let before = self.tracked.insert(item.group, word);
-                    let stood = before.filter(|(_, at)| source.stands(*at, word.1));
-                    stood.map(|(meaning, _)| meaning)
-                }
-                _ => None,
-            };
-            if before == Some(said.meaning) {
+            let beside = self.beside_last(item, source, said.meaning);
+            let fits = item.effect.fits.as_ref();
+            if matches!(beside, Beside::Same | Beside::Overruled) {
                 // It says by silence already what it says again.
                 item.effect.clash = Clash::NONE;
                 item.log_likelihoods = fits.map(|_| vec![0.0; outcomes.count()]);
             } else {
-                said.takes_back = before.is_some();
+                said.takes_back = beside == Beside::Change;
                 item.discount = self.ledger.hear(&said, &self.copies);
                 item.log_likelihoods =
                     fits.map(|fits| source.table.log_likelihoods(outcomes, fits));
             }
-            if let (Some(lag), Some(fits)) = (source.lag_days, fits) {
+            if let (Some(lag), Some(fits), true) =
+                (source.lag_days, fits, beside != Beside::Overruled)
+            {
                 let change = source.table.change(outcomes, fits, lag);
-                if before.is_some_and(|before| before != said.meaning) {
+                if beside == Beside::Change {
                     item.log_likelihoods = Some(change.log_likelihoods);
                 }
                 let base = item.base();

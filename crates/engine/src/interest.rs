@@ -110,6 +110,11 @@ pub(crate) fn standing(
     }
 }
 
+/// Whether a source is an anchor, or its channel was verified to be its own.
+pub(crate) fn proven(source: &Source) -> bool {
+    source.grade.is_anchor() || source.identity_verified
+}
+
 /// How a registered source stands: by what was learned of it, else by the priors.
 fn registered(
     source: &Source,
@@ -124,7 +129,7 @@ fn registered(
     };
     Standing {
         table: table_of(source, role, learned),
-        unproven: !source.grade.is_anchor() && !source.identity_verified,
+        unproven: !proven(source),
         lag_days: lag_of(source, learned),
         lapse_days: (source.reporting == Reporting::Snapshot).then_some(SNAPSHOT_DAYS),
     }

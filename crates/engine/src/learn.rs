@@ -190,12 +190,11 @@ fn habits(site: &Site) -> Counts {
     let mut counts = Counts::default();
     let bodies = site.reports.iter().map(|r| r.body_digest);
     counts.bodies.extend(bodies);
-    for heard in site.heard.iter().filter(|h| h.direct) {
-        if let Some(before) = heard.before {
+    for heard in &site.heard {
+        if let Some((body, same)) = heard.again {
             let id = site.sources[heard.source].id.clone();
-            let (all, same) = counts.pairs.entry(id).or_default();
-            *all += 1;
-            *same += u64::from(before == heard.fits);
+            let pairs = counts.pairs.entry(id).or_default();
+            *pairs.entry(body).or_default() |= same;
         }
     }
     counts

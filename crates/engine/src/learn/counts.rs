@@ -46,9 +46,9 @@ impl Relation {
 pub struct Counts {
     /// The bodies that were read.
     pub(crate) bodies: BTreeSet<Digest>,
-    /// Pairs of claims of a source of one place, one after the other, and how many of
-    /// them say the same.
-    pub(crate) pairs: BTreeMap<SourceId, (u64, u64)>,
+    /// The reports of a source that speak of a place of which another report of it spoke
+    /// before, by their bodies: whether it says the same again of any.
+    pub(crate) pairs: BTreeMap<SourceId, BTreeMap<Digest, bool>>,
     pub(crate) pace: Changes,
     pub(crate) cells: BTreeMap<(SourceId, Relation), CellCounts>,
     /// Of a tracker: the days that it would have taken had its mean lag been one day
@@ -69,9 +69,11 @@ impl Counts {
     pub fn add(&mut self, other: Self) {
         self.bodies.extend(other.bodies);
         self.pace.add(other.pace);
-        for (key, (all, same)) in other.pairs {
-            let sum = self.pairs.entry(key).or_default();
-            *sum = (sum.0 + all, sum.1 + same);
+        for (key, pairs) in other.pairs {
+            let all = self.pairs.entry(key).or_default();
+            for (body, same) in pairs {
+                *all.entry(body).or_default() |= same;
+            }
         }
         for (key, cells) in other.cells {
             let sums = self.cells.entry(key).or_default();

@@ -18,8 +18,8 @@ use super::counts::{Counts, Relation};
 use super::site::{Heard, Site};
 use crate::interest::{lag_days, prior_cells};
 
-/// Before so many pairs of consecutive claims of a source about one place, nothing is
-/// concluded of its habit.
+/// Before so many reports of a source that speak again of a place, nothing is concluded
+/// of its habit. One report is one pair at the most, whatever it says within itself.
 const LEAST_PAIRS: u64 = 20;
 /// Who repeats itself in no more than one of so many pairs reports changes only.
 const ONE_IN: u64 = 20;
@@ -47,11 +47,13 @@ impl Calibrator<'_> {
     pub(super) fn take_habits(&mut self, counts: &Counts) {
         let bodies: Vec<u8> = counts.bodies.iter().flat_map(|b| b.0).collect();
         self.model.input_digest = Digest::of(&bodies);
-        for (id, (all, same)) in &counts.pairs {
-            if *all < LEAST_PAIRS || !self.undeclared(id) {
+        for (id, pairs) in &counts.pairs {
+            let all = pairs.len() as u64;
+            let same = pairs.values().filter(|same| **same).count() as u64;
+            if all < LEAST_PAIRS || !self.undeclared(id) {
                 continue;
             }
-            let habit = if same * ONE_IN <= *all {
+            let habit = if same * ONE_IN <= all {
                 Reporting::ChangesOnly
             } else {
                 Reporting::Episodic

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ascertain_domain::id::SourceId;
+use ascertain_domain::id::{Digest, SourceId};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
@@ -41,6 +41,9 @@ pub(crate) struct Heard {
     pub fits: usize,
     /// What its source said last of the place, of holders.
     pub before: Option<usize>,
+    /// Where another report of its source named the place before: its own report's body,
+    /// and whether it says the same again.
+    pub again: Option<(Digest, bool)>,
     /// Whether it was made of the place itself.
     pub direct: bool,
     /// Whether enough other groups had spoken.
@@ -121,6 +124,7 @@ impl Site {
         let mut known_fits: BTreeMap<Vec<u64>, usize> = BTreeMap::new();
         let mut known_sources: BTreeMap<SourceId, usize> = BTreeMap::new();
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut named: BTreeMap<usize, (Digest, usize)> = BTreeMap::new();
         for item in &folded.items {
             let Some(fits) = &item.effect.fits else {
                 continue;
@@ -150,6 +154,12 @@ impl Site {
                 });
                 self.sources.len() - 1
             });
+            let body = item.report.body_digest;
+            let named_before = item
+                .bearing
+                .direct
+                .then(|| named.insert(source_index, (body, fits_index)));
+            let again = named_before.flatten().filter(|(other, _)| *other != body);
             self.heard.push(Heard {
                 source: source_index,
                 group: item.group,
@@ -160,6 +170,7 @@ impl Site {
                 repetition: item.discount.repetition,
                 fits: fits_index,
                 before: last.insert(source_index, fits_index),
+                again: again.map(|(_, before)| (body, before == fits_index)),
                 direct: item.bearing.direct,
                 gated_in: false,
                 predicate: item.claim().predicate.word(),
