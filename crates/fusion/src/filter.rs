@@ -286,17 +286,17 @@ impl Filter {
             let groups = evidence.keys().filter(|group| !unproven.contains(group));
             groups.for_each(|group| proven.without.add(*group, &proven.belief));
             let total = proven_total(self.outcomes, evidence, unproven);
-            weigh_each(&mut proven.belief, &mut proven.without, evidence, total);
+            weigh_each(&mut proven.belief, &mut proven.without, evidence, &total);
         } else if let Some(proven) = &mut state.proven {
             let groups = evidence.keys();
             groups.for_each(|group| proven.without.add(*group, &proven.belief));
             let total = total(self.outcomes, evidence);
-            weigh_each(&mut proven.belief, &mut proven.without, evidence, total);
+            weigh_each(&mut proven.belief, &mut proven.without, evidence, &total);
         }
         let groups = evidence.keys();
         groups.for_each(|group| state.without.add(*group, &state.alpha));
         let total = total(self.outcomes, evidence);
-        weigh_each(&mut state.alpha, &mut state.without, evidence, total);
+        weigh_each(&mut state.alpha, &mut state.without, evidence, &total);
         for ladder in &mut state.ladders {
             ladder.stand(hour);
         }
@@ -510,18 +510,18 @@ fn weigh_each(
     belief: &mut [f64],
     without: &mut Beliefs,
     evidence: &BTreeMap<GroupId, Vec<f64>>,
-    total: Vec<f64>,
+    total: &[f64],
 ) {
-    let mut all = total.clone();
+    let mut all = total.to_vec();
     factors(&mut all);
-    let mut others = total.clone();
+    let mut others = total.to_vec();
     // Both in the order of ids.
     let mut spoke = evidence.iter().peekable();
     let (groups, without) = without.parts_mut();
     for (group, belief) in groups.iter().zip(without.chunks_exact_mut(total.len())) {
         while spoke.next_if(|(id, _)| *id < group).is_some() {}
         if let Some((_, own)) = spoke.next_if(|(id, _)| *id == group) {
-            others.copy_from_slice(&total);
+            others.copy_from_slice(total);
             leave_out(&mut others, own);
             factors(&mut others);
             multiply(belief, &others);
