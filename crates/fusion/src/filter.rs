@@ -30,10 +30,6 @@ pub const CELL_HOURS: i64 = 64;
 /// At checkpoints beliefs are rounded to this grain, so that folds which have
 /// forgotten their difference are equal again, bit for bit.
 const GRAIN: f64 = (1_u64 << 40) as f64;
-/// A group that makes no more difference than this to any outcome is dropped.
-const NO_DIFFERENCE: f64 = 1e-7;
-/// For so many groups, those that make most difference, the belief without them is kept.
-const MOST_GROUPS: usize = 128;
 
 /// Names an independence group within a place; fixed for ever, so that sums over
 /// groups have an order of their own.
@@ -245,11 +241,11 @@ impl Filter {
         if state.stepped.is_some_and(|last| cell(last) != cell(hour)) {
             round(&mut state.alpha);
             round(state.without.parts_mut().1);
-            drop_idle(&state.alpha, &mut state.without);
+            state.without.drop_idle(&state.alpha);
             if let Some(proven) = &mut state.proven {
                 round(&mut proven.belief);
                 round(proven.without.parts_mut().1);
-                drop_idle(&proven.belief, &mut proven.without);
+                proven.without.drop_idle(&proven.belief);
             }
             state.drop_proven();
         }
@@ -260,9 +256,9 @@ impl Filter {
     pub fn take_here(&self, state: &mut FilterState, step: &Step) {
         state.stepped = Some(step.hour);
         self.weigh(state, step.hour, &step.evidence, &step.unproven);
-        keep_most(&state.alpha, &mut state.without);
+        state.without.keep_most(&state.alpha);
         if let Some(proven) = &mut state.proven {
-            keep_most(&proven.belief, &mut proven.without);
+            proven.without.keep_most(&proven.belief);
         }
         if step.clash != step.proven_clash {
             state.proven_mut();
@@ -500,11 +496,6 @@ fn round(belief: &mut [f64]) {
         .for_each(|p| *p = (*p * GRAIN).round().max(1.0) / GRAIN);
 }
 
-fn difference(alpha: &[f64], without: &[f64]) -> f64 {
-    let each = alpha.iter().zip(without).map(|(a, w)| (a - w).abs());
-    each.fold(0.0, f64::max)
-}
-
 /// Weighs evidence of a total into a belief, and into those without each group.
 fn weigh_each(
     belief: &mut [f64],
@@ -530,23 +521,6 @@ fn weigh_each(
         }
     }
     multiply(belief, &all);
-}
-
-/// Drops the groups that make no difference to a belief any more.
-fn drop_idle(belief: &[f64], without: &mut Beliefs) {
-    without.retain(|_, p| difference(belief, p) > NO_DIFFERENCE);
-}
-
-/// Keeps the groups that make most difference to a belief, where they are too many.
-fn keep_most(belief: &[f64], without: &mut Beliefs) {
-    if without.len() <= MOST_GROUPS {
-        return;
-    }
-    let of = |(group, p): (GroupId, &[f64])| (difference(belief, p), group);
-    let mut ranked: Vec<(f64, GroupId)> = without.iter().map(of).collect();
-    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    let least: BTreeSet<GroupId> = ranked.drain(MOST_GROUPS..).map(|(_, id)| id).collect();
-    without.retain(|group, _| !least.contains(&group));
 }
 
 /// Multiplies a belief by likelihoods.

@@ -1,6 +1,13 @@
 //! Many beliefs over the same outcomes, in one piece of memory: they all move at once.
 
+use std::collections::BTreeSet;
+
 use super::GroupId;
+
+/// A group that makes no more difference than this to any outcome is dropped.
+const NO_DIFFERENCE: f64 = 1e-7;
+/// For so many groups, those that make most difference, the belief without them is kept.
+pub(super) const MOST_GROUPS: usize = 128;
 
 /// Beliefs over the same outcomes, one for each of some groups, in the order of ids.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,8 +85,30 @@ impl Beliefs {
         self.values.retain(|_| of_each.next() == Some(&true));
     }
 
+    /// Drops the groups that make no difference to a belief any more.
+    pub(super) fn drop_idle(&mut self, belief: &[f64]) {
+        self.retain(|_, p| difference(belief, p) > NO_DIFFERENCE);
+    }
+
+    /// Keeps the groups that make most difference to a belief, where they are too many.
+    pub(super) fn keep_most(&mut self, belief: &[f64]) {
+        if self.len() <= MOST_GROUPS {
+            return;
+        }
+        let of = |(group, p): (GroupId, &[f64])| (difference(belief, p), group);
+        let mut ranked: Vec<(f64, GroupId)> = self.iter().map(of).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let least: BTreeSet<GroupId> = ranked.drain(MOST_GROUPS..).map(|(_, id)| id).collect();
+        self.retain(|group, _| !least.contains(&group));
+    }
+
     /// The groups, and all values, one belief after another.
     pub(super) fn parts_mut(&mut self) -> (&[GroupId], &mut [f64]) {
         (&self.groups, &mut self.values)
     }
+}
+
+fn difference(alpha: &[f64], without: &[f64]) -> f64 {
+    let each = alpha.iter().zip(without).map(|(a, w)| (a - w).abs());
+    each.fold(0.0, f64::max)
 }

@@ -166,7 +166,7 @@ fn a_crowd_of_groups_is_kept_to_those_that_make_most_difference() {
         })
         .collect();
     let state = folded(&[step(0, &many)]);
-    assert_eq!(state.without.len(), MOST_GROUPS);
+    assert_eq!(state.without.len(), beliefs::MOST_GROUPS);
     assert!(state.without.contains(500));
 }
 
