@@ -108,6 +108,7 @@ fn a_timed_set_is_answered_at_every_noon_and_scored() {
         [
             "ascertain",
             "ascertain-smoothed",
+            "ascertain-calibrated",
             "latest per source, vote",
             "latest claim wins",
             "majority of all claims so far",

@@ -43,6 +43,29 @@ fn json_is_all_there_is_on_stdout_and_nothing_is_left_behind() {
 }
 
 #[test]
+fn the_readme_shows_what_the_demo_says() {
+    let temporary = tempfile::tempdir().expect("a folder");
+    let output = demo(&[], temporary.path());
+    let said = String::from_utf8_lossy(&output.stdout);
+    let mut said = said.lines();
+    let readme = include_str!("../../../README.md");
+    let shown = readme
+        .split("```")
+        .find(|block| block.trim_start().starts_with("2024-"))
+        .expect("a sample");
+    // Left out is only what an ellipsis stands for.
+    for line in shown
+        .lines()
+        .filter(|line| !line.is_empty() && *line != "…")
+    {
+        assert!(
+            said.any(|said| said == line),
+            "the demo does not say, or not there: {line}"
+        );
+    }
+}
+
+#[test]
 fn a_scenario_that_is_not_there_is_wrong_usage() {
     let temporary = tempfile::tempdir().expect("a folder");
     let output = demo(&["--scenario", "/nowhere"], temporary.path());
