@@ -143,6 +143,7 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     let (hour, known_until) = (hours(question.as_of), hours(question.as_known_at));
     let rules = Filter::new(outcomes, Arc::clone(&question.pace));
     let mut filter = FilterState::clone(&point.filter);
+    rules.pass_silence(&mut filter, hour.min(known_until));
     let beats = rules.beats(&filter, hour, &later.steps, known_until);
     let all = rules.hindsight(&beats, Heard::All);
     let of_proven = rules.hindsight(&beats, Heard::Proven);
@@ -322,6 +323,7 @@ fn what_parts_say(
             (None, false) => bare(&FilterState::new(outcomes)),
             (None, true) => return None,
         };
+        rules.pass_silence(&mut own, hour.min(known_until));
         let beats = rules.beats(&own, hour, steps, known_until);
         let all = rules.hindsight(&beats, Heard::All);
         let of_proven = rules.hindsight(&beats, Heard::Proven);

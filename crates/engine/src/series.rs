@@ -80,9 +80,10 @@ fn smoothed(fold: &mut Folded, times: &[Timestamp]) -> Vec<Vec<f64>> {
         return Vec::new();
     };
     let known_until = hours(*last);
-    let start = Arc::clone(&fold.chain.at(first.slot()).filter);
+    let mut start = FilterState::clone(&fold.chain.at(first.slot()).filter);
     let mut states = Vec::with_capacity(times.len());
-    let mut stood = FilterState::clone(&start);
+    fold.chain.filter().pass_silence(&mut start, hours(*first));
+    let mut stood = start.clone();
     for time in times {
         let state = fold.chain.at(time.slot());
         if state.filter.stepped != stood.stepped {

@@ -25,6 +25,18 @@ impl Rates {
         b: 1.0 / 1000.0,
         g: 1.0 / 8.0,
     };
+
+    /// The rates after so many days in which nobody said anything: that it goes on as it was
+    /// is known of the time that was reported on.
+    #[must_use]
+    pub fn unheard(self, days: f64) -> Self {
+        let times = (1.0 + days.max(0.0) / UNHEARD_DAYS).min(UNHEARD_MOST);
+        Self {
+            a: self.a * times,
+            b: self.b * times,
+            g: self.g,
+        }
+    }
 }
 
 /// How hard a place is fought for.
@@ -145,6 +157,10 @@ impl Clash {
     }
 }
 
+/// After so many days without a word change is taken to be twice as likely a day.
+const UNHEARD_DAYS: f64 = 10.0;
+/// It is never taken to be more than so many times as likely.
+const UNHEARD_MOST: f64 = 10.0;
 /// The most that an intensity reaches.
 const MOST: f64 = 2.0;
 /// How long it lasts, in days.

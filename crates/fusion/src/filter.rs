@@ -131,9 +131,9 @@ impl Filter {
     }
 
     /// Cuts the time between two hours (or parts of them) into stretches of even rates,
-    /// given how hard it is fought for at its beginning.
+    /// given how hard it is fought for at its beginning, and since when nobody was heard.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
-    fn stretches(&self, mut clash: Clash, from: f64, to: f64) -> Vec<Stretch> {
+    fn stretches(&self, mut clash: Clash, (from, to): (f64, f64), heard: f64) -> Vec<Stretch> {
         // A few hours of it at a time.
         let mut stretches = Vec::with_capacity(16);
         let mut at = from;
@@ -142,7 +142,8 @@ impl Filter {
             let next = self.pace.next_change(day).map(|day| day as f64 * DAY_HOURS);
             let until = next.map_or(to, |next| next.min(to));
             let days = (until - at) / DAY_HOURS;
-            let rates = self.pace.rates(day);
+            let unheard = ((at + until) / 2.0 - heard) / DAY_HOURS;
+            let rates = self.pace.rates(day).unheard(unheard);
             for (length, clash) in clash.stretches(days) {
                 stretches.push(Stretch::new(clash.rates(rates), length));
             }
@@ -183,7 +184,7 @@ impl Filter {
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
         let mut stays = state.alpha.clone();
-        let stretches = self.stretches(state.clash, from, to);
+        let stretches = self.stretches(state.clash, (from, to), from);
         for stretch in &stretches {
             self.pass_stretch(state, stretch, &mut stays);
         }
@@ -191,7 +192,7 @@ impl Filter {
             if proven.clash == state.clash {
                 self.pass_proven(proven, &stretches);
             } else {
-                self.pass_proven(proven, &self.stretches(proven.clash, from, to));
+                self.pass_proven(proven, &self.stretches(proven.clash, (from, to), from));
             }
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
@@ -336,6 +337,8 @@ impl Filter {
         let mut clash = state.clash.decayed(passed);
         let proven = state.proven.as_ref().map_or(state.clash, |p| p.clash);
         let mut proven_clash = proven.decayed(passed);
+        // Before anybody was heard there is nothing that may have gone on.
+        let mut heard = state.hour.map_or(f64::INFINITY, |h| h as f64);
         let mut at = from;
         let mut beats = Vec::new();
         let mut steps = later.iter().peekable();
@@ -360,6 +363,7 @@ impl Filter {
             beats.push(Beat {
                 hour,
                 after: at,
+                heard,
                 clash,
                 proven_clash,
                 evidence,
@@ -367,6 +371,7 @@ impl Filter {
             clash = clash.decayed(days).raised(raised);
             proven_clash = proven_clash.decayed(days).raised(proven_raised);
             at = hour as f64;
+            heard = at;
         }
     }
 
@@ -402,7 +407,11 @@ impl Filter {
             Heard::All | Heard::Without(_) => beat.clash.decayed(passed),
         };
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-        for stretch in self.stretches(clash, to, beat.hour as f64).iter().rev() {
+        for stretch in self
+            .stretches(clash, (to, beat.hour as f64), beat.heard)
+            .iter()
+            .rev()
+        {
             self.dynamics.backward(message, stretch);
         }
     }
@@ -439,6 +448,8 @@ pub struct Beat<'a> {
     pub hour: i64,
     /// Where the gap before it begins, in hours from the epoch.
     pub after: f64,
+    /// When somebody was heard last before it, in hours from the epoch.
+    heard: f64,
     /// How hard it is fought for there.
     clash: Clash,
     /// The same by what is said by those who are not unproven.
