@@ -275,6 +275,7 @@ mod tests {
         let one = pace_of(&[100]).len();
         assert_eq!(pace_of(&[100, 1_000_000]).len(), 2 * one);
     }
+
     #[test]
     fn where_proven_trackers_speak_others_do_not_set_the_pace() {
         let mut of_all = shown(&[100]);
