@@ -12,7 +12,7 @@ use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::{Registry, RegistryChange};
 use ascertain_domain::report::{Actors, Claim, Originator, Polarity, Predicate, Report};
 use ascertain_domain::source::{Alignment, Grade, SourceKind};
-use ascertain_domain::state::{Contribution, ControlState, Outcome, Status};
+use ascertain_domain::state::{AnalyticConfidence, Contribution, ControlState, Outcome, Status};
 use ascertain_domain::time::{HOUR_US, Timestamp};
 use ascertain_engine::{Family, Folded, Taken, explain, series};
 use proptest::prelude::*;
@@ -415,4 +415,33 @@ fn ten_thousand_unproven_identities_do_not_carry_a_place_against_two_anchors() {
             after.outcomes
         );
     }
+}
+
+#[test]
+fn however_many_unproven_sources_have_one_word_on_a_siege_and_are_one_voice() {
+    let mut registry = registry();
+    for (id, grade) in [("anchor-1", Grade::B), ("anchor-2", Grade::B)] {
+        let anchor = source(id, grade, Alignment::Independent);
+        register(&mut registry, RegistryChange::Source(anchor));
+    }
+    let faces: Vec<String> = (0..5).map(|i| format!("face-{i}")).collect();
+    for face in &faces {
+        let face = source(face, Grade::F, Alignment::Unknown);
+        register(&mut registry, RegistryChange::Source(face));
+    }
+    let claim = |polarity| Claim {
+        event_time: None,
+        ..said("", predicate(6, "west", "west"), polarity, 0.0)
+    };
+    let besiege = |i: usize, id: &str, polarity| report(i as u32, id, 10.0, vec![claim(polarity)]);
+    let mut told: Vec<Report> = (0..5)
+        .map(|i| besiege(i, &faces[i], Polarity::Affirm))
+        .collect();
+    let alone = state(&registry, "city", &shared(&told), at(10.5));
+    assert!(alone.besieged);
+    // Five groups that agree, and yet one voice.
+    assert_eq!(alone.analytic_confidence, AnalyticConfidence::Low);
+    told.push(besiege(5, "anchor-1", Polarity::Deny));
+    told.push(besiege(6, "anchor-2", Polarity::Deny));
+    assert!(!state(&registry, "city", &shared(&told), at(10.5)).besieged);
 }
