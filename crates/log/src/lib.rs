@@ -133,7 +133,10 @@ pub enum AppendError {
         /// The limit, bytes.
         limit: usize,
     },
-    /// It surely did not happen: the log takes nothing now (no space, closed, read-only).
+    /// It surely did not happen: there is no space. The log goes on once there is.
+    #[error("there is no space for more records: {0}")]
+    NoSpace(String),
+    /// It surely did not happen: the log takes nothing now (closed, read-only).
     #[error("the log takes no records now: {0}")]
     Refused(String),
     /// It perhaps did happen. Retry with the same ids.
