@@ -138,7 +138,11 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(File::options().read(true).write(true).open(path)?))
+        match File::options().read(true).write(true).open(path) {
+            // Where nothing can be written, a file can still be read.
+            Err(error) if is_read_only(&error) => Ok(Arc::new(File::open(path)?)),
+            file => Ok(Arc::new(file?)),
+        }
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -194,6 +198,14 @@ impl DiskFile for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+/// Whether an error says that nothing may be written there.
+pub(crate) fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
+    )
 }
 
 /// Whether an error says that there is no space.

@@ -9,7 +9,7 @@ use ascertain_log::{End, Incarnation, MAX_BATCH_BYTES};
 use tokio::sync::{Semaphore, watch};
 
 use crate::commit::Committer;
-use crate::disk::Disk;
+use crate::disk::{Disk, is_read_only};
 use crate::error::OpenError;
 use crate::folder::{self, Manifest, read_manifest, segment_path, write_manifest};
 use crate::frame::{FRAMES_START, Layout, check_segment_header};
@@ -31,8 +31,12 @@ pub(crate) fn open(options: FileLogOptions, writing: bool) -> Result<FileLog, Op
     if writing {
         make_folder(disk, folder).map_err(failed)?;
     }
-    let lock = disk.lock(folder).map_err(failed)?;
-    let lock = lock.ok_or_else(|| OpenError::Locked(folder.to_owned()))?;
+    let lock = match disk.lock(folder) {
+        Ok(lock) => lock.ok_or_else(|| OpenError::Locked(folder.to_owned()))?,
+        // A backup may lie where nothing can be written: nobody writes there.
+        Err(error) if !writing && is_read_only(&error) => Box::new(()),
+        Err(error) => return Err(failed(error)),
+    };
     let (manifest, segments) = manifest(&options, writing)?;
     let incarnation = manifest.incarnation;
     let mut scan =

@@ -166,6 +166,7 @@ impl<'a> Segment<'a> {
         let mut at = self.layout.frames_start();
         let mut batch: Batch<'a> = Vec::new();
         let end = self.end();
+        let set = self.bytes.get(..last_set(self.bytes)).unwrap_or_default();
         while at < end {
             let flaw = match parse(self.bytes.get(at..).unwrap_or_default(), self.seed) {
                 Ok(frame) => {
@@ -182,7 +183,7 @@ impl<'a> Segment<'a> {
             if self.is_blank(at) {
                 break;
             }
-            let next = find(self.bytes, at + 1, self.seed);
+            let next = find(set, at + 1, self.seed);
             if self.was_never_acknowledged(at, next) {
                 break;
             }

@@ -16,6 +16,7 @@
 //! it by a microsecond for records of the log's own clock), so that
 //! what was known at a time is always a prefix.
 
+mod audit;
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -25,6 +26,7 @@ mod place;
 mod position;
 mod resume;
 
+pub use audit::Audit;
 pub use clock::{Clock, now, system_clock};
 pub use follow::{
     FOLLOW_BATCH_BYTES, FOLLOW_BATCH_RECORDS, HEARTBEAT, Positional, follow_positions,
