@@ -50,7 +50,11 @@ pub async fn restore(
     let parts = [&manifest.report_log, &manifest.state_log];
     let mut at = Progress {
         done: 0,
-        of: parts.iter().flat_map(|part| part.sequences()).map(|s| s.0).sum(),
+        of: parts
+            .iter()
+            .flat_map(|part| part.sequences())
+            .map(|s| s.0)
+            .sum(),
     };
     progress(at);
     let mut copied = |records: usize| {

@@ -61,7 +61,10 @@ pub async fn take(
     fs::write(&marker, b"").map_err(BackupError::io(&marker))?;
     sync_folder(folder).map_err(BackupError::io(folder))?;
 
-    let (report_copy, state_copy) = (open(folder, &reports, None)?, open(folder, &states, Some(reports.incarnation))?);
+    let (report_copy, state_copy) = (
+        open(folder, &reports, None)?,
+        open(folder, &states, Some(reports.incarnation))?,
+    );
     let mut at = Progress {
         done: 0,
         of: missing(&report_copy, &reports).await? + missing(&state_copy, &states).await?,
@@ -157,7 +160,8 @@ async fn missing(copy: &FileLog, log: &Described) -> Result<u64, BackupError> {
         source,
     };
     let there = copy.ends().await.map_err(failed)?;
-    let lacks = |(end, there): (&End, &End)| end.last_sequence.0.saturating_sub(there.last_sequence.0);
+    let lacks =
+        |(end, there): (&End, &End)| end.last_sequence.0.saturating_sub(there.last_sequence.0);
     Ok(log.ends.iter().zip(&there).map(lacks).sum())
 }
 

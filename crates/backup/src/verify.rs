@@ -69,7 +69,8 @@ pub(crate) async fn records_of(
             });
             ended.await?;
             if Ends::from(&last) != *end {
-                let detail = format!("{name}, partition {partition}: its end is not that of the manifest");
+                let detail =
+                    format!("{name}, partition {partition}: its end is not that of the manifest");
                 return Err(BackupError::damaged(folder, detail));
             }
         }
@@ -128,7 +129,9 @@ pub(crate) fn file_hashes(folder: &Path) -> Result<Vec<FileHash>, BackupError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(BackupError::io(folder))? {
         let path = entry.map_err(BackupError::io(folder))?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let Some(name) = name.filter(|name| name != "lock") else {
             continue;
         };

@@ -10,6 +10,7 @@ use ascertain_proto::v1::{
     LogPosition, NodeVerification, Reason, RoleVerification, VerificationProgress,
     VerifyNodeRequest, VerifyNodeResponse,
 };
+use ascertain_proto::verification::differences;
 use prost_types::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -147,26 +148,6 @@ async fn verify(
     })
 }
 
-/// What roles hold differently, in words.
-#[must_use]
-pub fn differences(roles: &[RoleVerification]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut compare = |what: &str, of: fn(&RoleVerification) -> (&[u8], u64)| {
-        let mut holding = roles.iter().filter(|role| !of(role).0.is_empty());
-        let Some(first) = holding.next() else { return };
-        for other in holding.filter(|other| of(other) != of(first)) {
-            let ((_, here), (_, there)) = (of(first), of(other));
-            let (first, other) = (&first.role, &other.role);
-            found.push(format!(
-                "{first} and {other} hold different {what}: {here} and {there}, or others"
-            ));
-        }
-    };
-    compare("reports", |role| (&role.reports, role.report_count));
-    compare("states", |role| (&role.states, role.state_count));
-    found
-}
-
 fn response(step: Step) -> VerifyNodeResponse {
     VerifyNodeResponse { step: Some(step) }
 }
@@ -278,18 +259,5 @@ mod tests {
         let found = verification(asked.clone()).await;
         assert!(found.roles.iter().all(|role| role.report_count == 3));
         assert_eq!(found.up_to, asked);
-    }
-
-    #[test]
-    fn what_roles_hold_differently_is_told_and_what_they_do_not_hold_is_not() {
-        let role = |name: &str, reports: &[u8]| RoleVerification {
-            role: name.into(),
-            reports: reports.to_vec(),
-            ..RoleVerification::default()
-        };
-        let same = [role("ingest", &[1]), role("reconcile", &[1]), role("x", &[])];
-        assert!(differences(&same).is_empty());
-        let found = differences(&[role("ingest", &[1]), role("query", &[2])]);
-        assert!(found[0].starts_with("ingest and query hold different reports"));
     }
 }

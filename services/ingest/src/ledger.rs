@@ -241,7 +241,9 @@ impl Ledger {
             return Ok(None);
         };
         let indexed = self.index.get(&key)?;
-        Ok(Some(indexed.is_some_and(|indexed| indexed.covers_positions(&entry))))
+        Ok(Some(
+            indexed.is_some_and(|indexed| indexed.covers_positions(&entry)),
+        ))
     }
 
     /// Reads and checks every value of the index; gives their number. Blocks, and holds

@@ -115,7 +115,9 @@ async fn look_up(
     for (sequence, is_there) in looked.map_err(failed)? {
         check.read(1);
         if !is_there {
-            check.problem(format!("partition {partition}, record {sequence} is not in the index"));
+            check.problem(format!(
+                "partition {partition}, record {sequence} is not in the index"
+            ));
         }
     }
     Ok(())

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use ascertain_domain::id::Digest;
 use ascertain_log::now;
-use ascertain_proto::v1::{
-    LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification,
-};
+use ascertain_proto::v1::{LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification};
 use ascertain_proto::{inward, outward};
 use ascertain_runtime::Role;
 use prost::Message as _;

@@ -153,8 +153,13 @@ impl States {
             let (key, value) = item?;
             check.read(1);
             let entry = StateEntry::decode(value.as_slice())?;
-            let sequence = key.split_last_chunk::<8>().map_or(0, |(_, tail)| u64::from_be_bytes(*tail));
-            let place = entry.state.as_ref().and_then(|s| PlaceId::new(&s.place_id).ok());
+            let sequence = key
+                .split_last_chunk::<8>()
+                .map_or(0, |(_, tail)| u64::from_be_bytes(*tail));
+            let place = entry
+                .state
+                .as_ref()
+                .and_then(|s| PlaceId::new(&s.place_id).ok());
             match place.as_ref().and_then(&up_to) {
                 Some(up_to) if sequence <= up_to => condense_entry(sequence, &entry, digest),
                 Some(_) => {}

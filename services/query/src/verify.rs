@@ -20,7 +20,13 @@ pub(crate) async fn verify(
 ) -> Result<RoleVerification, Status> {
     let waiting = async {
         for at in up_to {
-            see(replica, PartitionId(at.partition), at.sequence, replica.patience).await?;
+            see(
+                replica,
+                PartitionId(at.partition),
+                at.sequence,
+                replica.patience,
+            )
+            .await?;
         }
         Ok::<(), QueryError>(())
     };
@@ -39,14 +45,17 @@ pub(crate) async fn verify(
         let (mut reports, mut states) = (SetDigest::default(), SetDigest::default());
         for at in &positions {
             let (partition, sequence) = (PartitionId(at.partition), Sequence(at.sequence));
-            replica.reports.condense(partition, sequence, &mut reports)?;
+            replica
+                .reports
+                .condense(partition, sequence, &mut reports)?;
         }
         let mut entries = Checking::new("query store: states of places that are registered");
         let registry = replica.registry.snapshot();
         replica.states.condense(
             |place| {
                 let place = registry.latest().place(place)?;
-                let partition = PartitionId::of_home_area(&place.home_area, replica.place_partitions());
+                let partition =
+                    PartitionId::of_home_area(&place.home_area, replica.place_partitions());
                 let at = positions.iter().find(|at| at.partition == partition.0);
                 Some(at.map_or(0, |at| at.sequence))
             },
@@ -58,7 +67,9 @@ pub(crate) async fn verify(
         listed.read(stored);
         if indexed != (stored, stored) {
             let (by_time, by_id) = indexed;
-            listed.problem(format!("of {stored} reports {by_time} are listed by time and {by_id} by id"));
+            listed.problem(format!(
+                "of {stored} reports {by_time} are listed by time and {by_id} by id"
+            ));
         }
         let ((reports, report_count), (states, state_count)) = (reports.finish(), states.finish());
         Ok(RoleVerification {

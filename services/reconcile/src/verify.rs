@@ -56,8 +56,11 @@ impl Kept {
             }
             audit.wrong().iter().for_each(|what| frames.problem(what));
         }
-        let (store, evidence, positions) =
-            (Arc::clone(&self.store), self.evidence.clone(), up_to.to_vec());
+        let (store, evidence, positions) = (
+            Arc::clone(&self.store),
+            self.evidence.clone(),
+            up_to.to_vec(),
+        );
         let stored = tokio::task::spawn_blocking(move || {
             let mut values = Checking::new("reconcile store: checksums");
             match store.verify() {
@@ -67,7 +70,11 @@ impl Kept {
             }
             let mut reports = SetDigest::default();
             for at in positions {
-                evidence.condense(PartitionId(at.partition), Sequence(at.sequence), &mut reports)?;
+                evidence.condense(
+                    PartitionId(at.partition),
+                    Sequence(at.sequence),
+                    &mut reports,
+                )?;
             }
             Ok::<_, ascertain_replica::ReplicaError>((values, reports))
         });

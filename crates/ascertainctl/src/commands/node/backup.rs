@@ -27,7 +27,7 @@ pub(crate) async fn take(dir: &Path, context: &mut Context<'_>) -> Result<(), Fa
         reports: Arc::new(RemoteLog::new(reports.channel(), LogKind::Reports)),
         states: Arc::new(RemoteLog::new(states.channel(), LogKind::States)),
     };
-    let talk = &mut context.talk;
+    let talk = &mut *context.talk;
     let taken = ascertain_backup::take(&source, dir, told(talk, "copied")).await?;
     let kind = if taken.was_incremental {
         "added to"
@@ -35,7 +35,9 @@ pub(crate) async fn take(dir: &Path, context: &mut Context<'_>) -> Result<(), Fa
         "backed up into"
     };
     let (new, dir) = (taken.new_records, dir.display());
-    context.say(&format!("{kind} {dir}: {new} new records, all of it checked"))?;
+    context.say(&format!(
+        "{kind} {dir}: {new} new records, all of it checked"
+    ))?;
     show(&taken.manifest, json!({ "newRecords": new }), context)
 }
 
@@ -52,7 +54,7 @@ pub(crate) async fn restore(
     replace: bool,
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
-    let talk = &mut context.talk;
+    let talk = &mut *context.talk;
     let restored = ascertain_backup::restore(dir, data, replace, told(talk, "restored")).await?;
     for aside in &restored.set_aside {
         context.say(&format!("set aside: {}", aside.display()))?;
@@ -68,7 +70,7 @@ pub(crate) async fn restore(
 
 /// Says now and then how far it is.
 fn told<'a>(
-    talk: &'a mut &mut (dyn std::io::Write + Send),
+    talk: &'a mut (dyn std::io::Write + Send),
     what: &'static str,
 ) -> impl FnMut(Progress) + use<'a> {
     let mut last = None;
@@ -87,8 +89,16 @@ fn show(manifest: &Manifest, more: Value, context: &mut Context<'_>) -> Result<(
     if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
         fields.extend(more);
     }
-    let logs = [("report-log", &manifest.report_log), ("state-log", &manifest.state_log)];
-    let rows = || Rows::new(HEADER, logs.iter().flat_map(|(name, part)| rows_of(name, part)));
+    let logs = [
+        ("report-log", &manifest.report_log),
+        ("state-log", &manifest.state_log),
+    ];
+    let rows = || {
+        Rows::new(
+            HEADER,
+            logs.iter().flat_map(|(name, part)| rows_of(name, part)),
+        )
+    };
     let (digest, count) = (&manifest.records.digest, manifest.records.count);
     let text = format!("{}records {count}, digest {digest}\n", rows().to_text());
     context.show_as(&value, rows, Some(text))

@@ -32,13 +32,23 @@ pub(crate) fn run(data: &Path, roles: &[Role], context: &mut Context<'_>) -> Res
         };
         let store = data.join(name).join("store");
         let found = Store::condemn(&store, "an operator asked for it to be made anew")?;
-        let what = if found { "at the next start" } else { "there is none" };
-        rows.push(vec![name.to_owned(), store.display().to_string(), what.to_owned()]);
+        let what = if found {
+            "at the next start"
+        } else {
+            "there is none"
+        };
+        rows.push(vec![
+            name.to_owned(),
+            store.display().to_string(),
+            what.to_owned(),
+        ]);
     }
     let value: Vec<_> = rows
         .iter()
         .map(|row| json!({ "role": row[0], "store": row[1], "madeAnew": row[2] }))
         .collect();
     let value = json!({ "stores": value });
-    context.show_value(&value, || Rows::new(&["role", "store", "made_anew"], rows.clone()))
+    context.show_value(&value, || {
+        Rows::new(&["role", "store", "made_anew"], rows.clone())
+    })
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ascertain_client::{Client, ClientError};
 use ascertain_proto::v1::{
-    Check, LogPosition, NodeVerification, RoleVerification, VerificationProgress,
-    VerifyNodeRequest,
+    Check, LogPosition, NodeVerification, RoleVerification, VerificationProgress, VerifyNodeRequest,
 };
+use ascertain_proto::verification::differences;
 
 use crate::failure::Failure;
 use crate::output::{Context, Rows};
@@ -69,25 +69,6 @@ async fn verify(
         }
     };
     client.verify_node(VerifyNodeRequest { up_to }, told).await
-}
-
-/// What roles of different processes hold differently.
-fn differences(roles: &[RoleVerification]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut compare = |what: &str, of: fn(&RoleVerification) -> (&[u8], u64)| {
-        let mut holding = roles.iter().filter(|role| !of(role).0.is_empty());
-        let Some(first) = holding.next() else { return };
-        for other in holding.filter(|other| of(other) != of(first)) {
-            let ((_, here), (_, there)) = (of(first), of(other));
-            let (first, other) = (&first.role, &other.role);
-            found.push(format!(
-                "{first} and {other} hold different {what}: {here} and {there}, or others"
-            ));
-        }
-    };
-    compare("reports", |role| (&role.reports, role.report_count));
-    compare("states", |role| (&role.states, role.state_count));
-    found
 }
 
 fn rows_of(role: &RoleVerification) -> Vec<Vec<String>> {
