@@ -24,6 +24,7 @@ mod memory;
 mod place;
 mod position;
 mod resume;
+pub mod watch;
 
 pub use clock::{Clock, now, system_clock};
 pub use follow::{

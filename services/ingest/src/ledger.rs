@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{Incarnation, PartitionId, Record, Sequence};
+use ascertain_log::{Incarnation, PartitionId, Record, Sequence, watch};
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::{inward, log};
 use log::v1::record_body::Content;
 use prost::Message as _;
-use tokio::sync::watch;
 
 pub(crate) use index::{Index, IndexError};
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ascertain_domain::id::Digest;
-use ascertain_log::now;
 use ascertain_proto::v1::{PartitionStatus, RoleDigest, RoleStatus};
 use ascertain_proto::{inward, outward};
 use ascertain_runtime::Role;
@@ -62,7 +61,7 @@ impl Role for QueryRole {
         let digest = self.0.blocking(move |replica| {
             let asked = Asked {
                 as_of: Some(as_of),
-                ..Asked::from_wire(None, now(), None)?
+                ..Asked::from_wire(None, (replica.clock)(), None)?
             };
             let (states, _) = replica.states_within(("", "", true), &asked, usize::MAX)?;
             let mut bytes = Vec::new();

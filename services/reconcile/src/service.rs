@@ -13,7 +13,7 @@ use ascertain_proto::outward;
 use ascertain_proto::v1::calibration_service_server::{self, CalibrationServiceServer};
 use ascertain_proto::v1::{Counter, PartitionStatus, RoleDigest, RoleStatus};
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, follow_registry};
-use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks, status};
+use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking, status};
 use ascertain_store::{Store, StoreOptions};
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -58,7 +58,7 @@ pub async fn open_state_log(
     let mut options =
         FileLogOptions::new(data_dir.join("reconcile/state-log"), place_partitions + 1);
     options.max_record_bytes = MAX_STATE_RECORD_BYTES;
-    let opened = tokio::task::spawn_blocking(move || FileLog::open(options)).await?;
+    let opened = blocking(move || FileLog::open(options)).await;
     Ok(Arc::new(opened.context("the state log cannot be opened")?))
 }
 
@@ -70,13 +70,14 @@ impl Reconcile {
     /// with different numbers of partitions.
     pub async fn start(
         config: &Config,
+        machine: &Machine,
         tasks: &mut Tasks,
         shutdown: &Shutdown,
         health: RoleHealth,
         report_log: Arc<dyn LogReader>,
         state_log: Arc<dyn LogWriter>,
     ) -> anyhow::Result<Self> {
-        let store = open_store(&config.data_dir).await?;
+        let store = open_store(config, machine).await?;
         let partitions = report_log
             .ends()
             .await
@@ -96,6 +97,7 @@ impl Reconcile {
         let stopping = shutdown.clone();
         tasks.worker("reconcile registry", async move {
             tokio::select! {
+                biased;
                 () = stopping.stopping() => Ok(()),
                 ended = following => Ok(ended?),
             }
@@ -130,6 +132,7 @@ impl Reconcile {
             reports: evidence,
             progress: Arc::clone(&progress),
             read_wait: config.limits.read_wait,
+            clock: Arc::clone(&machine.clock),
             shutdown: shutdown.clone(),
             fitting: Arc::new(Semaphore::new(1)),
         };
@@ -166,14 +169,16 @@ impl Reconcile {
     }
 }
 
-async fn open_store(data_dir: &Path) -> anyhow::Result<Arc<Store>> {
+async fn open_store(config: &Config, machine: &Machine) -> anyhow::Result<Arc<Store>> {
     let options = StoreOptions {
-        dir: data_dir.join("reconcile/store"),
+        dir: config.data_dir.join("reconcile/store"),
         cache_bytes: CACHE_BYTES,
         schema: "reconcile",
         schema_version: 1,
+        min_free_bytes: config.limits.store_min_free_bytes(),
     };
-    let (store, opened) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
+    let open = Arc::clone(&machine.stores);
+    let (store, opened) = blocking(move || open(options)).await?;
     tracing::info!(?opened, "reconcile store open");
     Ok(Arc::new(store))
 }
@@ -184,6 +189,7 @@ async fn be_ready(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     tokio::select! {
+        biased;
         () = shutdown.stopping() => return Ok(()),
         () = progress.caught_up() => {}
     }
@@ -196,11 +202,12 @@ async fn be_ready(
 async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
         let ending = tokio::select! {
+            biased;
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
         let syncing = Arc::clone(&store);
-        tokio::task::spawn_blocking(move || syncing.sync()).await??;
+        blocking(move || syncing.sync()).await?;
         if ending {
             return Ok(());
         }
