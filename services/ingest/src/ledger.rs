@@ -82,6 +82,8 @@ enum Slot {
 pub(crate) struct Ledger {
     index: Index,
     overlay: Mutex<HashMap<ReportKey, Slot>>,
+    /// Changes whenever records were taken in.
+    taken: watch::Sender<()>,
 }
 
 /// The right to append a report. Dropped without [`Reservation::settle`], it
@@ -137,6 +139,7 @@ impl Ledger {
         Self {
             index,
             overlay: Mutex::default(),
+            taken: watch::channel(()).0,
         }
     }
 
@@ -229,7 +232,22 @@ impl Ledger {
                 overlay.remove(key);
             }
         }
+        drop(overlay);
+        self.taken.send_replace(());
         Ok(())
+    }
+
+    /// Waits until a sequence of a partition is in the index, or that fails.
+    pub(crate) async fn taken_in(&self, partition: PartitionId, sequence: Sequence) {
+        let mut taken = self.taken.subscribe();
+        while self
+            .indexed(partition)
+            .is_ok_and(|checkpoint| checkpoint.sequence < sequence)
+        {
+            if taken.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Makes the index durable. Blocks.

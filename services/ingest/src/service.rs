@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ascertain_log::{
-    Clock, End, FollowError, Incarnation, LogWriter, PartitionId, Position, Sequence,
+    Clock, End, FollowError, Incarnation, LogReader, LogWriter, PartitionId, Position, Sequence,
+    follow_forever,
 };
 use ascertain_proto::inward::submission::Salt;
 use ascertain_proto::token::WriteToken;
@@ -23,7 +24,7 @@ use crate::partition::Partitions;
 use crate::registry::Keeper;
 use crate::replay::{ReplayError, replay};
 use crate::role::IngestRole;
-use crate::writer::{Writer, writer};
+use crate::writer::{Target, Writer, writer};
 
 /// Records in the index that a power cut may cost, to be read again.
 const MOST_UNSYNCED: usize = 50_000;
@@ -102,7 +103,13 @@ impl Ingest {
         let index =
             open_index(store, incarnation, &ends).map_err(|e| StartError::Store(e.into()))?;
         let partitions = Arc::new(Partitions::new(ends.len()));
-        let (writer, jobs) = writer(Arc::clone(&log), Arc::clone(&partitions));
+        let ledger = Arc::new(Ledger::new(index));
+        let (writer, jobs) = writer(Target {
+            log: Arc::clone(&log),
+            partitions: Arc::clone(&partitions),
+            ledger: Arc::clone(&ledger),
+            shutdown: shutdown.clone(),
+        });
         let core = Arc::new(Core {
             node: settings.node.clone(),
             clock: Arc::clone(&machine.clock),
@@ -110,7 +117,7 @@ impl Ingest {
             incarnation,
             partitions,
             registry: Keeper::default(),
-            ledger: Arc::new(Ledger::new(index)),
+            ledger,
             writer,
             settings,
             counters: Counters::default(),
@@ -124,9 +131,9 @@ impl Ingest {
             let replayed = core.replay_reports(partition, end.last_sequence).await;
             replayed.map_err(|e| StartError::Replay(e.into()))?;
         }
-        let (stop, ledger) = (shutdown.clone(), Arc::clone(&core.ledger));
+        let ledger = Arc::clone(&core.ledger);
         tasks.worker("ingest writer", async move {
-            jobs.run(stop.stopping()).await;
+            jobs.run().await;
             // Nobody writes any more; the next start finds the index closed in order.
             Ok(blocking(move || ledger.close()).await?)
         });
@@ -223,7 +230,8 @@ impl Core {
     /// Keeps the ledger's index behind the log.
     async fn follow(&self, partition: PartitionId) -> anyhow::Result<()> {
         let after = self.checkpoint(partition)?;
-        let mut follow = self.log.follow(partition, after, Some(self.incarnation));
+        let log: Arc<dyn LogReader> = Arc::clone(&self.log) as Arc<dyn LogReader>;
+        let mut follow = follow_forever(log, partition, after, Some(self.incarnation));
         let mut unsynced = 0;
         while let Some(batch) = follow.next().await {
             let batch = batch?;
