@@ -54,6 +54,13 @@ impl Replica {
         u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
     }
 
+    /// The prefix of partition 0 on which the states rest that are here.
+    pub(crate) fn registry_needed(&self) -> u64 {
+        let partitions = self.partitions.values();
+        let needed = partitions.map(|p| p.states.borrow().registry).max();
+        needed.unwrap_or_default()
+    }
+
     /// Runs a read of the store where blocking is allowed.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,

@@ -26,7 +26,7 @@ use crate::answer::find;
 use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::listing::Rank;
-use crate::read::{Asked, known_at, see_all_known, see_writes};
+use crate::read::{Asked, known_at, see_all_known, see_registry, see_writes};
 
 /// The most places in one batch.
 const MAX_BATCH: usize = 1_000;
@@ -51,6 +51,7 @@ impl Handler {
         let asked = Asked::from_wire(read, self.now(), self.replica.frontier())?;
         let tokens = read.map_or(&[][..], |r| &r.at_least);
         see_writes(&self.replica, "read.at_least", tokens, self.patience).await?;
+        see_registry(&self.replica, self.patience).await?;
         if let Some(known_at) = asked.as_known_at {
             see_all_known(&self.replica, known_at, self.patience).await?;
         }
@@ -180,6 +181,7 @@ impl QueryService for Handler {
         let clocks = (self.now(), self.replica.frontier());
         let mut known_by = known_at("as_known_at", request.as_known_at.as_ref(), clocks)?;
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        see_registry(&self.replica, self.patience).await?;
         let size = page_size(request.page_size)?;
         let bound = ListReportsRequest {
             page_size: 0,

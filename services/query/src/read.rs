@@ -124,6 +124,19 @@ pub(crate) async fn see_all_known(
     }
 }
 
+/// Waits until the registry is here on which the states rest. It is kept in memory:
+/// after a start the states may be here before it.
+pub(crate) async fn see_registry(
+    replica: &Arc<Replica>,
+    patience: Duration,
+) -> Result<(), QueryError> {
+    let reached = replica.registry.reached(replica.registry_needed());
+    match tokio::time::timeout(patience, reached).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(QueryError::NotCaughtUp(patience)),
+    }
+}
+
 /// Waits until a record is seen, with all that it caused.
 async fn see(
     replica: &Replica,

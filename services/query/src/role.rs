@@ -1,6 +1,7 @@
 //! What operators see of query.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ascertain_domain::id::Digest;
 use ascertain_proto::v1::{PartitionStatus, RoleDigest, RoleStatus};
@@ -12,7 +13,10 @@ use tonic::Status;
 
 use crate::error::QueryError;
 use crate::follow::{Followed, Replica};
-use crate::read::Asked;
+use crate::read::{Asked, see_registry};
+
+/// How long a digest waits for the registry on which the states rest.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Query as a role of its node.
 pub(crate) struct QueryRole(pub Arc<Replica>);
@@ -58,6 +62,7 @@ impl Role for QueryRole {
                 error.to_string(),
             ))
         })?;
+        see_registry(&self.0, PATIENCE).await?;
         let digest = self.0.blocking(move |replica| {
             let asked = Asked {
                 as_of: Some(as_of),

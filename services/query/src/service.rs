@@ -162,7 +162,8 @@ async fn open_store(
         dir: config.data_dir.join("query/store"),
         cache_bytes: CACHE_BYTES,
         schema: "query",
-        schema_version: 1,
+        // 2: reports are indexed by place and partition.
+        schema_version: 2,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);
@@ -186,6 +187,15 @@ async fn be_ready(
             biased;
             () = shutdown.stopping() => return Ok(()),
             _ = caught_up => {}
+        }
+    }
+    // The registry is followed from its start; the states may have been here before it.
+    tokio::select! {
+        biased;
+        () = shutdown.stopping() => return Ok(()),
+        reached = replica.registry.reached(replica.registry_needed()) => if !reached {
+            // Followed no more: the task that follows it says why.
+            return Ok(());
         }
     }
     tracing::info!("query caught up");
