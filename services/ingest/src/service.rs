@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use ascertain_log::{
-    Clock, End, FollowError, Incarnation, LogWriter, PartitionId, Position, Sequence,
+    Clock, End, FollowError, Incarnation, LogReader, LogWriter, PartitionId, Position, Sequence,
+    follow_forever,
 };
+use ascertain_proto::inward::submission::Salt;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1;
 use ascertain_proto::v1::ingest_service_server::IngestServiceServer;
 use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
-use ascertain_runtime::{Role, Shutdown, Tasks};
+use ascertain_runtime::{Machine, Role, Shutdown, SpaceWait, Tasks, blocking};
 use ascertain_store::Store;
 use futures::StreamExt as _;
 use tonic::service::RoutesBuilder;
@@ -22,7 +24,7 @@ use crate::partition::Partitions;
 use crate::registry::Keeper;
 use crate::replay::{ReplayError, replay};
 use crate::role::IngestRole;
-use crate::writer::{Writer, writer};
+use crate::writer::{Target, Writer, writer};
 
 /// Records in the index that a power cut may cost, to be read again.
 const MOST_UNSYNCED: usize = 50_000;
@@ -59,6 +61,7 @@ pub enum StartError {
 pub(crate) struct Core {
     pub(crate) node: String,
     pub(crate) clock: Clock,
+    pub(crate) salts: Arc<dyn Fn() -> Salt + Send + Sync>,
     pub(crate) log: Arc<dyn LogWriter>,
     pub(crate) incarnation: Incarnation,
     pub(crate) partitions: Arc<Partitions>,
@@ -88,7 +91,7 @@ impl Ingest {
         settings: Settings,
         log: Arc<dyn LogWriter>,
         store: Store,
-        clock: Clock,
+        machine: &Machine,
         tasks: &mut Tasks,
         shutdown: &Shutdown,
     ) -> Result<Self, StartError> {
@@ -100,14 +103,21 @@ impl Ingest {
         let index =
             open_index(store, incarnation, &ends).map_err(|e| StartError::Store(e.into()))?;
         let partitions = Arc::new(Partitions::new(ends.len()));
-        let (writer, jobs) = writer(Arc::clone(&log), Arc::clone(&partitions));
+        let ledger = Arc::new(Ledger::new(index));
+        let (writer, jobs) = writer(Target {
+            log: Arc::clone(&log),
+            partitions: Arc::clone(&partitions),
+            ledger: Arc::clone(&ledger),
+            shutdown: shutdown.clone(),
+        });
         let core = Arc::new(Core {
             node: settings.node.clone(),
-            clock,
+            clock: Arc::clone(&machine.clock),
+            salts: Arc::clone(&machine.salts),
             incarnation,
             partitions,
             registry: Keeper::default(),
-            ledger: Arc::new(Ledger::new(index)),
+            ledger,
             writer,
             settings,
             counters: Counters::default(),
@@ -121,11 +131,11 @@ impl Ingest {
             let replayed = core.replay_reports(partition, end.last_sequence).await;
             replayed.map_err(|e| StartError::Replay(e.into()))?;
         }
-        let (stop, ledger) = (shutdown.clone(), Arc::clone(&core.ledger));
+        let ledger = Arc::clone(&core.ledger);
         tasks.worker("ingest writer", async move {
-            jobs.run(stop.stopping()).await;
+            jobs.run().await;
             // Nobody writes any more; the next start finds the index closed in order.
-            Ok(tokio::task::spawn_blocking(move || ledger.close()).await??)
+            Ok(blocking(move || ledger.close()).await?)
         });
         for partition in core.partitions.of_places() {
             let (core, stop) = (Arc::clone(&core), shutdown.clone());
@@ -188,11 +198,21 @@ impl Core {
         partition: PartitionId,
         until: Sequence,
     ) -> Result<(), ReplayError> {
-        let after = self.checkpoint(partition).map_err(ReplayError::Taker)?;
-        replay(self.log.as_ref(), partition, after, until, |records| {
-            Ok(self.ledger.take_in(partition, records)?)
-        })
-        .await?;
+        let mut space = SpaceWait::new("ingest store", &self.shutdown);
+        loop {
+            let after = self.checkpoint(partition).map_err(ReplayError::Taker)?;
+            let replayed = replay(self.log.as_ref(), partition, after, until, |records| {
+                Ok(self.ledger.take_in(partition, records)?)
+            });
+            match replayed.await {
+                Err(ReplayError::Taker(error)) if is_no_space(&error) => {
+                    if !space.again(&error).await {
+                        return Err(ReplayError::Taker(error));
+                    }
+                }
+                replayed => break replayed?,
+            }
+        }
         let indexed = self
             .ledger
             .indexed(partition)
@@ -210,19 +230,31 @@ impl Core {
     /// Keeps the ledger's index behind the log.
     async fn follow(&self, partition: PartitionId) -> anyhow::Result<()> {
         let after = self.checkpoint(partition)?;
-        let mut follow = self.log.follow(partition, after, Some(self.incarnation));
+        let log: Arc<dyn LogReader> = Arc::clone(&self.log) as Arc<dyn LogReader>;
+        let mut follow = follow_forever(log, partition, after, Some(self.incarnation));
         let mut unsynced = 0;
         while let Some(batch) = follow.next().await {
             let batch = batch?;
             unsynced += batch.len();
             // When it is quiet, or much has come: a sync has its price.
             let sync = unsynced > MOST_UNSYNCED || (batch.is_empty() && unsynced > 0);
-            let ledger = Arc::clone(&self.ledger);
-            tokio::task::spawn_blocking(move || {
-                ledger.take_in(partition, &batch)?;
-                if sync { ledger.sync() } else { Ok(()) }
-            })
-            .await??;
+            let batch = Arc::new(batch);
+            let mut space = SpaceWait::new("ingest store", &self.shutdown);
+            loop {
+                let (ledger, batch) = (Arc::clone(&self.ledger), Arc::clone(&batch));
+                let taken = blocking(move || {
+                    ledger.take_in(partition, &batch)?;
+                    if sync { ledger.sync() } else { Ok(()) }
+                });
+                match taken.await {
+                    Err(error) if error.is_no_space() => {
+                        if !space.again(&error).await {
+                            return Ok(());
+                        }
+                    }
+                    taken => break taken?,
+                }
+            }
             if sync {
                 unsynced = 0;
             }
@@ -255,6 +287,11 @@ impl Core {
         read.await.map_err(|error| Refusal::internal(&error))?;
         Ok(stored)
     }
+}
+
+fn is_no_space(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<IndexError>();
+    error.is_some_and(IndexError::is_no_space)
 }
 
 impl From<IndexError> for Refusal {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ascertain_access::require_supported_audience;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{PartitionId, now};
+use ascertain_log::PartitionId;
 use ascertain_proto::inward;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1::{ReadOptions, Reason};
@@ -107,7 +107,7 @@ pub(crate) async fn see_all_known(
     }
     let waiting = async {
         // What the log takes after this has a later knowledge time.
-        let asked = now();
+        let asked = (replica.clock)();
         let ends = replica.report_log.ends().await;
         let ends = ends.map_err(|_| QueryError::NotCaughtUp(patience))?;
         for (partition, end) in (0_u32..).map(PartitionId).zip(&ends) {
@@ -121,6 +121,19 @@ pub(crate) async fn see_all_known(
     match tokio::time::timeout(patience, waiting).await {
         Ok(result) => result,
         Err(_) => Err(QueryError::NotCaughtUp(patience)),
+    }
+}
+
+/// Waits until the registry is here on which the states rest. It is kept in memory:
+/// after a start the states may be here before it.
+pub(crate) async fn see_registry(
+    replica: &Arc<Replica>,
+    patience: Duration,
+) -> Result<(), QueryError> {
+    let reached = replica.registry.reached(replica.registry_needed());
+    match tokio::time::timeout(patience, reached).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(QueryError::NotCaughtUp(patience)),
     }
 }
 

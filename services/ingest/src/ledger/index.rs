@@ -29,6 +29,13 @@ pub(crate) enum IndexError {
     Form,
 }
 
+impl IndexError {
+    /// Whether the same may succeed once there is space.
+    pub(crate) fn is_no_space(&self) -> bool {
+        matches!(self, Self::Store(StoreError::NoSpace { .. }))
+    }
+}
+
 impl From<prost::DecodeError> for IndexError {
     fn from(_: prost::DecodeError) -> Self {
         Self::Form
