@@ -37,7 +37,7 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     };
     let (tasks, shutdown) = (&mut process.tasks, &process.shutdown);
     let served: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
-    let ingest = Ingest::start(settings, log, store, &machine, tasks, shutdown).await?;
+    let ingest = Ingest::begin(settings, log, store, &machine, tasks, shutdown).await?;
     let mut routes = RoutesBuilder::default();
     ingest.add_to(&mut routes);
     let logs = LogServer::new([(LogKind::Reports, served)]);
@@ -47,6 +47,11 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     process
         .serve(vec![listener], vec![ingest.role()], routes)
         .await?;
-    health.serving().await;
+    process.tasks.worker("ingest health", async move {
+        if ingest.ready().await {
+            health.serving().await;
+        }
+        Ok(())
+    });
     Ok(())
 }

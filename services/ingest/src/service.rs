@@ -14,7 +14,9 @@ use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
 use ascertain_runtime::{Machine, Role, Shutdown, SpaceWait, Tasks, blocking};
 use ascertain_store::Store;
 use futures::StreamExt as _;
+use tokio::sync::watch;
 use tonic::service::RoutesBuilder;
+use tonic::service::interceptor::InterceptedService;
 
 use crate::counters::Counters;
 use crate::error::Refusal;
@@ -52,9 +54,9 @@ pub enum StartError {
     /// The index cannot be read or written.
     #[error("the ingest store cannot be used")]
     Store(#[source] anyhow::Error),
-    /// What the log holds cannot be taken in.
-    #[error("the report log cannot be replayed")]
-    Replay(#[source] anyhow::Error),
+    /// What the log holds cannot be taken in; why was logged by the task that replays.
+    #[error("the report log was not replayed")]
+    Replay,
 }
 
 /// What the handlers share.
@@ -71,6 +73,8 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
     pub(crate) shutdown: Shutdown,
+    /// Whether all that the log held at the start was replayed.
+    pub(crate) ready: watch::Receiver<bool>,
 }
 
 /// The ingest service over a log.
@@ -80,14 +84,14 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Replays what the log holds beyond the `store` (an index, kept by this service
-    /// alone and rebuilt at will) and starts the workers: from the return on,
-    /// reports can be taken. The workers end with `shutdown`, after what they
-    /// were handed is done.
+    /// Starts the workers: the first of them replays what the log holds beyond the
+    /// `store`, an index that this service alone keeps, and that is rebuilt at will.
+    /// Until it has, calls are refused with NOT_CAUGHT_UP; [`Ingest::ready`] waits for
+    /// it. The workers end with `shutdown`, after what they were handed is done.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(
+    pub async fn begin(
         settings: Settings,
         log: Arc<dyn LogWriter>,
         store: Store,
@@ -110,6 +114,7 @@ impl Ingest {
             ledger: Arc::clone(&ledger),
             shutdown: shutdown.clone(),
         });
+        let (replayed, ready) = watch::channel(false);
         let core = Arc::new(Core {
             node: settings.node.clone(),
             clock: Arc::clone(&machine.clock),
@@ -123,14 +128,18 @@ impl Ingest {
             counters: Counters::default(),
             shutdown: shutdown.clone(),
             log,
+            ready,
         });
-        core.replay_registry()
-            .await
-            .map_err(|e| StartError::Replay(e.into()))?;
-        for (partition, end) in core.partitions.all().zip(&ends).skip(1) {
-            let replayed = core.replay_reports(partition, end.last_sequence).await;
-            replayed.map_err(|e| StartError::Replay(e.into()))?;
-        }
+        let (own, stop) = (Arc::clone(&core), shutdown.clone());
+        tasks.worker("ingest replay", async move {
+            tokio::select! {
+                biased;
+                () = stop.stopping() => return Ok(()),
+                done = own.replay(&ends) => done?,
+            }
+            replayed.send_replace(true);
+            Ok(())
+        });
         let ledger = Arc::clone(&core.ledger);
         tasks.worker("ingest writer", async move {
             jobs.run().await;
@@ -140,14 +149,45 @@ impl Ingest {
         for partition in core.partitions.of_places() {
             let (core, stop) = (Arc::clone(&core), shutdown.clone());
             tasks.worker(format!("ingest ledger {partition}"), async move {
+                let following = async {
+                    match core.replayed().await {
+                        true => core.follow(partition).await,
+                        false => Ok(()),
+                    }
+                };
                 tokio::select! {
                     biased;
                     () = stop.stopping() => Ok(()),
-                    followed = core.follow(partition) => followed,
+                    followed = following => followed,
                 }
             });
         }
         Ok(Self { core })
+    }
+
+    /// As [`Ingest::begin`], but returns once reports can be taken.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        settings: Settings,
+        log: Arc<dyn LogWriter>,
+        store: Store,
+        machine: &Machine,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+    ) -> Result<Self, StartError> {
+        let ingest = Self::begin(settings, log, store, machine, tasks, shutdown).await?;
+        match ingest.ready().await {
+            true => Ok(ingest),
+            false => Err(StartError::Replay),
+        }
+    }
+
+    /// Waits until reports can be taken. Returns whether they can: `false` when the
+    /// replay failed, which ends the process.
+    pub async fn ready(&self) -> bool {
+        self.core.replayed().await
     }
 
     /// Adds the services to those of a port.
@@ -155,9 +195,19 @@ impl Ingest {
         let limit = self.core.settings.max_message_bytes;
         let ingest = IngestServiceServer::new(grpc::IngestHandler(Arc::clone(&self.core)));
         let registry = RegistryServiceServer::new(grpc::RegistryHandler(Arc::clone(&self.core)));
+        let ready = self.core.ready.clone();
+        #[allow(clippy::result_large_err)] // tonic's
+        let gate = move |request| match *ready.borrow() {
+            true => Ok(request),
+            false => Err(Refusal::not_caught_up().into_status()),
+        };
+        let (ingest, registry) = (
+            ingest.max_decoding_message_size(limit),
+            registry.max_decoding_message_size(limit),
+        );
         routes
-            .add_service(ingest.max_decoding_message_size(limit))
-            .add_service(registry.max_decoding_message_size(limit));
+            .add_service(InterceptedService::new(ingest, gate.clone()))
+            .add_service(InterceptedService::new(registry, gate));
     }
 
     /// The role, for the node service.
@@ -180,6 +230,21 @@ fn open_index(store: Store, incarnation: Incarnation, ends: &[End]) -> Result<In
 }
 
 impl Core {
+    /// Waits until all that the log held at the start was replayed; `false` when it
+    /// will not be.
+    async fn replayed(&self) -> bool {
+        let mut ready = self.ready.clone();
+        ready.wait_for(|ready| *ready).await.is_ok()
+    }
+
+    async fn replay(&self, ends: &[End]) -> Result<(), ReplayError> {
+        self.replay_registry().await?;
+        for (partition, end) in self.partitions.all().zip(ends).skip(1) {
+            self.replay_reports(partition, end.last_sequence).await?;
+        }
+        Ok(())
+    }
+
     async fn replay_registry(&self) -> Result<(), ReplayError> {
         let _writing = self.registry.writing.lock().await;
         let mut known_at = None;

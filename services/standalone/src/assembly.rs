@@ -59,7 +59,7 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
         max_message_bytes: config.limits.max_message_bytes,
         max_batch_reports: config.limits.max_batch_reports,
     };
-    let ingest = Ingest::start(settings, log, store, &machine, tasks, shutdown).await?;
+    let ingest = Ingest::begin(settings, log, store, &machine, tasks, shutdown).await?;
 
     let history = reports.incarnation().await?;
     let log = open_state_log(config, config.partitions, history).await?;
@@ -100,6 +100,11 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     routes.add_service(logs.into_service());
     let roles = vec![ingest.role(), reconcile.role(), query.role()];
     process.serve(listeners, roles, routes).await?;
-    ingest_health.serving().await;
+    process.tasks.worker("ingest health", async move {
+        if ingest.ready().await {
+            ingest_health.serving().await;
+        }
+        Ok(())
+    });
     Ok(addresses)
 }
