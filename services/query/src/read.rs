@@ -18,6 +18,10 @@ use crate::follow::Replica;
 /// The most write tokens that a read names.
 const MAX_TOKENS: usize = 64;
 
+/// A knowledge time so little ahead of the clock is waited for, microseconds. Beyond
+/// it the clock of the log is another machine's.
+const MOST_AHEAD_US: i64 = 100_000;
+
 /// The times that were asked for. The clock enters here, once a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
@@ -106,7 +110,13 @@ pub(crate) async fn see_all_known(
         return Ok(());
     }
     let waiting = async {
-        // What the log takes after this has a later knowledge time.
+        // The clock must be past it: what the log takes in this very microsecond is
+        // known by it, too.
+        let ahead = known_at.micros() - (replica.clock)().micros();
+        if (0..MOST_AHEAD_US).contains(&ahead) {
+            tokio::time::sleep(Duration::from_micros(ahead.unsigned_abs() + 1)).await;
+        }
+        // What the log takes after this is not known before this.
         let asked = (replica.clock)();
         let ends = replica.report_log.ends().await;
         let ends = ends.map_err(|_| QueryError::NotCaughtUp(patience))?;
@@ -115,7 +125,7 @@ pub(crate) async fn see_all_known(
         }
         replica
             .settled_us
-            .fetch_max(asked.micros(), Ordering::AcqRel);
+            .fetch_max(asked.micros() - 1, Ordering::AcqRel);
         Ok(())
     };
     match tokio::time::timeout(patience, waiting).await {
