@@ -20,5 +20,6 @@ mod service;
 mod stamp;
 mod writer;
 
+pub use ledger::{Checkpoint, Entry};
 pub use open::{SERVICES, open};
 pub use service::{Ingest, Settings, StartError};
