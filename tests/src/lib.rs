@@ -4,10 +4,19 @@
 //! binary in a process of its own, to be killed. [`bodies`] and [`import`] carry
 //! records from one to another with their stamps.
 
+mod chance;
+mod deployment;
+pub mod fuzz;
+mod held;
+mod load;
 mod node;
 mod program;
 mod records;
 
+pub use chance::Chance;
+pub use deployment::Deployment;
+pub use held::{Held, held};
+pub use load::{Acked, live, long, stream};
 pub use node::Node;
 pub use program::Program;
-pub use records::{Digests, bodies, digests, import, state_entries};
+pub use records::{Digests, bodies, caught_up, digests, import, state_entries};
