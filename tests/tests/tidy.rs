@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
         "ascertain-store",
     ],
     &["ascertain-replica"],
+    &["ascertain-backup"],
     &["ascertain-access"],
     &["ascertain-runtime"],
     &["ascertain-client"],

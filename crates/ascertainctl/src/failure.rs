@@ -2,9 +2,11 @@
 
 use std::io::{self, ErrorKind, Write};
 
+use ascertain_backup::BackupError;
 use ascertain_client::ClientError;
 use ascertain_client::files::FileError;
 use ascertain_client::json::JsonError;
+use ascertain_store::StoreError;
 
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,15 @@ pub(crate) enum Failure {
         /// Of how many.
         total: usize,
     },
+    /// A backup cannot be taken, trusted or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A store cannot be condemned.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A verification found something wrong, which was shown.
+    #[error("something is wrong with what is on disk")]
+    Unsound,
     /// Stdout takes no more, or the system gave no runtime.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
@@ -53,9 +64,16 @@ impl Failure {
         match self {
             Self::Output(error) if error.kind() == ErrorKind::BrokenPipe => 0,
             Self::Usage(_) | Self::Client(ClientError::Endpoint { .. }) => 2,
-            Self::Client(ClientError::Unreachable { .. } | ClientError::TimedOut { .. }) => 3,
+            Self::Client(ClientError::Unreachable { .. } | ClientError::TimedOut { .. })
+            | Self::Backup(BackupError::Follow { .. }) => 3,
+            Self::Backup(
+                BackupError::None(_) | BackupError::Occupied(_) | BackupError::OtherHistory { .. },
+            ) => 2,
             Self::Client(_)
             | Self::SomeRefused { .. }
+            | Self::Backup(_)
+            | Self::Store(_)
+            | Self::Unsound
             | Self::Output(_)
             | Self::Show(_)
             | Self::Empty => 1,

@@ -89,6 +89,18 @@ impl Context<'_> {
         self.client("http://127.0.0.1:7412", deadline)
     }
 
+    /// Clients of the processes that verify what they keep: of the one that was asked for,
+    /// or of ingest, reconcile and query.
+    pub(crate) fn every_role(&self, deadline: Duration) -> Result<Vec<Client>, Failure> {
+        let defaults = ["7411", "7412", "7413"].map(|port| format!("http://127.0.0.1:{port}"));
+        let asked = match &self.endpoint {
+            Some(endpoint) => std::slice::from_ref(endpoint),
+            None => defaults.as_slice(),
+        };
+        let clients = asked.iter().map(|address| self.client(address, deadline));
+        clients.collect()
+    }
+
     fn client(&self, default: &str, deadline: Duration) -> Result<Client, Failure> {
         let endpoint = self.endpoint.as_deref().unwrap_or(default);
         let deadline = self.deadline.unwrap_or(deadline);

@@ -7,6 +7,7 @@ use pb::ingest_service_client::IngestServiceClient;
 use pb::node_service_client::NodeServiceClient;
 use pb::query_service_client::QueryServiceClient;
 use pb::registry_service_client::RegistryServiceClient;
+use pb::verify_node_response::Step;
 use tonic::transport::Channel;
 
 use crate::{Client, ClientError, MAX_ANSWER_BYTES};
@@ -225,6 +226,34 @@ impl Client {
                 .await
         })
         .await
+    }
+
+    /// Has the process verify all that it keeps on disk, telling about once a second which
+    /// role it is at. The deadline of the client holds for all of it: give it minutes. It
+    /// is not tried again: the caller sees what came in between.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn verify_node(
+        &self,
+        request: pb::VerifyNodeRequest,
+        mut told: impl FnMut(pb::VerificationProgress),
+    ) -> Result<pb::NodeVerification, ClientError> {
+        let verifying = async |channel: Channel| {
+            let client = NodeServiceClient::new(channel);
+            let mut client = client.max_decoding_message_size(MAX_ANSWER_BYTES);
+            let mut steps = client.verify_node(request).await?.into_inner();
+            while let Some(said) = steps.message().await? {
+                match said.step {
+                    Some(Step::Verification(found)) => return Ok(Some(found)),
+                    Some(Step::Progress(progress)) => told(progress),
+                    None => {}
+                }
+            }
+            Ok(None)
+        };
+        let found = self.once(verifying).await?;
+        found.ok_or_else(|| self.broken("a verification ended without a result"))
     }
 
     /// Lists places, from the page that the request names to the last.

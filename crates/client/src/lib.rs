@@ -122,6 +122,24 @@ impl Client {
         }
     }
 
+    /// Makes a call that is not tried again, within the deadline.
+    async fn once<A>(
+        &self,
+        call: impl AsyncFnOnce(Channel) -> Result<A, Status>,
+    ) -> Result<A, ClientError> {
+        let answer = tokio::time::timeout(self.deadline, call(self.channel())).await;
+        let answer = answer.map_err(|_| self.timed_out())?;
+        answer.map_err(|status| ClientError::of(&self.endpoint, status, self.deadline))
+    }
+
+    /// The server does not keep the contract.
+    fn broken(&self, what: &'static str) -> ClientError {
+        ClientError::Contract {
+            endpoint: self.endpoint.clone(),
+            what,
+        }
+    }
+
     fn timed_out(&self) -> ClientError {
         ClientError::TimedOut {
             endpoint: self.endpoint.clone(),

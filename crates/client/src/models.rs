@@ -4,7 +4,7 @@
 use ascertain_proto::v1 as pb;
 use pb::calibration_service_client::CalibrationServiceClient;
 use pb::fit_source_model_response::Step;
-use tokio::time::Instant;
+use tonic::transport::Channel;
 
 use crate::calls::{page_size, registry};
 use crate::{Client, ClientError, MAX_ANSWER_BYTES};
@@ -21,30 +21,21 @@ impl Client {
         request: pb::FitSourceModelRequest,
         mut told: impl FnMut(pb::FitProgress),
     ) -> Result<pb::SourceModel, ClientError> {
-        let end = Instant::now() + self.deadline;
-        let fitting = async {
-            let client = CalibrationServiceClient::new(self.channel());
+        let fitting = async |channel: Channel| {
+            let client = CalibrationServiceClient::new(channel);
             let mut client = client.max_decoding_message_size(MAX_ANSWER_BYTES);
-            let opened = client.fit_source_model(request).await;
-            let mut steps = opened.map_err(|status| self.failed(status))?.into_inner();
-            while let Some(said) = steps.message().await.map_err(|s| self.failed(s))? {
+            let mut steps = client.fit_source_model(request).await?.into_inner();
+            while let Some(said) = steps.message().await? {
                 match said.step {
-                    Some(Step::Model(model)) => return Ok(model),
+                    Some(Step::Model(model)) => return Ok(Some(model)),
                     Some(Step::Progress(progress)) => told(progress),
                     None => {}
                 }
             }
-            Err(ClientError::Contract {
-                endpoint: self.endpoint.clone(),
-                what: "a fit ended without a model",
-            })
+            Ok(None)
         };
-        let fitted = tokio::time::timeout_at(end, fitting).await;
-        fitted.unwrap_or_else(|_| Err(self.timed_out()))
-    }
-
-    fn failed(&self, status: tonic::Status) -> ClientError {
-        ClientError::of(&self.endpoint, status, self.deadline)
+        let model = self.once(fitting).await?;
+        model.ok_or_else(|| self.broken("a fit ended without a model"))
     }
 
     /// Adopts a source model.

@@ -1,64 +1,78 @@
 //! The committer: one thread that drains the queue, writes a group, syncs it,
 //! shows it to followers, and acknowledges it. Nothing else writes.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
-use ascertain_log::{Append, AppendError, Clock, End, Position, place};
-use tokio::sync::{mpsc, oneshot, watch};
+use ascertain_log::{Append, AppendError, Clock, End, Position, Record, place};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
-use crate::disk::Disk;
-use crate::folder::create_segment;
-use crate::frame::{SEGMENT_HEADER_BYTES, encode, frame_bytes, seed};
+use crate::copy;
+use crate::disk::{Lock, is_full};
+use crate::frame::{FRAME_HEADER_BYTES, FRAMES_START, encode, seed};
 use crate::read::{Place, Reader};
+use crate::segment::{Failure, Segment};
 
 /// A group takes no further batch once it holds so many records ...
 const GROUP_RECORDS: usize = 4096;
 /// ... or so many bytes.
 const GROUP_BYTES: usize = 1 << 20;
+/// After so long without another group the last one is marked as settled.
+const QUIET: Duration = Duration::from_millis(10);
 
 /// What an append is answered with.
 pub(crate) type Answer = Result<Vec<Position>, AppendError>;
 
-/// A batch that waits for the committer.
+/// Records that wait for the committer.
 pub(crate) struct Request {
-    pub(crate) batch: Vec<Append>,
+    pub(crate) batch: Batch,
     pub(crate) answer: oneshot::Sender<Answer>,
+    /// Its room in the queue; given back with the request.
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
-/// The segment that is written now.
-pub(crate) struct Segment {
-    pub(crate) number: u32,
-    pub(crate) file: File,
-    /// Bytes that are durable and acknowledged; the next group goes here.
-    pub(crate) length: u64,
+/// What is to be appended.
+pub(crate) enum Batch {
+    /// New records, to be given their positions.
+    New(Vec<Append>),
+    /// Records of another log, with their positions.
+    Copied(Vec<Record>),
+}
+
+impl Batch {
+    fn records(&self) -> usize {
+        match self {
+            Self::New(batch) => batch.len(),
+            Self::Copied(batch) => batch.len(),
+        }
+    }
+
+    /// Bytes of its frames.
+    pub(crate) fn bytes(&self) -> usize {
+        let payload: usize = match self {
+            Self::New(batch) => batch.iter().map(|a| a.body.len() + a.content.len()).sum(),
+            Self::Copied(batch) => batch.iter().map(Record::payload_bytes).sum(),
+        };
+        payload + self.records() * FRAME_HEADER_BYTES
+    }
 }
 
 /// All that the committer's thread owns.
 pub(crate) struct Committer {
-    pub(crate) queue: mpsc::Receiver<Request>,
+    pub(crate) queue: Receiver<Request>,
     pub(crate) reader: Arc<Reader>,
     /// The durable ends, one a partition.
     pub(crate) ends: Vec<watch::Sender<End>>,
     /// `None`: opened read-only.
     pub(crate) segment: Option<Segment>,
-    pub(crate) disk: Box<dyn Disk>,
     pub(crate) clock: Clock,
     pub(crate) max_record_bytes: usize,
     pub(crate) segment_bytes: u64,
+    pub(crate) min_free_bytes: u64,
     /// Held until the last group is done.
-    pub(crate) _lock: File,
-}
-
-/// Why a group was not committed.
-enum Failure {
-    /// It surely did not happen, and the log goes on.
-    Nothing(io::Error),
-    /// It surely did not happen, but the log cannot go on.
-    Stop(io::Error),
-    /// It perhaps happened, and the log cannot go on.
-    Unknown(io::Error),
+    pub(crate) _lock: Lock,
 }
 
 /// Records that have their positions, ready to be written.
@@ -66,13 +80,15 @@ struct Group {
     bytes: Vec<u8>,
     places: Vec<(Position, Place)>,
     answers: Vec<(oneshot::Sender<Answer>, Vec<Position>)>,
+    /// The ends after it.
+    ends: Vec<End>,
 }
 
 impl Committer {
     /// Serves the queue until every sender is gone and it is empty.
     pub(crate) fn run(mut self) {
         let mut refusal = "it is open for reading only".to_owned();
-        while let Some(first) = self.queue.blocking_recv() {
+        while let Some(first) = self.next(&mut refusal) {
             let (requests, bytes) = self.drain(first);
             let Some(mut segment) = self.segment.take() else {
                 for request in requests {
@@ -86,12 +102,28 @@ impl Committer {
             match self.commit(&mut segment, requests, bytes) {
                 Ok(()) => self.segment = Some(segment),
                 // Never a second fsync: what a failed one lost, it never writes again.
-                Err(error) => {
-                    tracing::error!(%error, "the log takes no more records until it is opened again");
-                    refusal = format!("it is read-only since a failure of the disk: {error}");
+                Err(error) => refusal = stopped(&error),
+            }
+        }
+    }
+
+    /// The next request; what is acknowledged is marked as settled when it is quiet,
+    /// and at the end.
+    fn next(&mut self, refusal: &mut String) -> Option<Request> {
+        if self.segment.as_ref().is_some_and(Segment::is_unsettled) {
+            match self.queue.recv_timeout(QUIET) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    if let Some(mut segment) = self.segment.take() {
+                        match segment.settle() {
+                            Ok(()) => self.segment = Some(segment),
+                            Err(error) => *refusal = stopped(&error),
+                        }
+                    }
                 }
             }
         }
+        self.queue.recv().ok()
     }
 
     /// The requests of the next group, and the bytes of their frames.
@@ -100,8 +132,8 @@ impl Committer {
         let (mut records, mut bytes) = (0, 0);
         let mut next = Some(first);
         while let Some(request) = next {
-            records += request.batch.len();
-            bytes += request.batch.iter().map(frame_bytes).sum::<usize>();
+            records += request.batch.records();
+            bytes += request.batch.bytes();
             requests.push(request);
             let full = records >= GROUP_RECORDS || bytes >= GROUP_BYTES;
             next = if full {
@@ -121,10 +153,13 @@ impl Committer {
         requests: Vec<Request>,
         bytes: usize,
     ) -> io::Result<()> {
-        let rolled = self.roll(segment, bytes);
+        let rolled = self.roll(segment, bytes as u64);
         let group = self.place(segment, requests, bytes);
-        let written = rolled.and_then(|()| self.write(segment, &group.bytes));
-        let (surely_not, error) = match written {
+        let written = rolled.and_then(|()| match group.bytes.is_empty() {
+            true => Ok(()),
+            false => segment.append(&group.bytes, &group.ends),
+        });
+        let (error, stop) = match written {
             Ok(()) => {
                 self.show(&group.places);
                 for (answer, positions) in group.answers {
@@ -132,57 +167,90 @@ impl Committer {
                 }
                 return Ok(());
             }
-            Err(Failure::Nothing(error)) => (true, Ok(error)),
-            Err(Failure::Stop(error)) => (true, Err(error)),
-            Err(Failure::Unknown(error)) => (false, Err(error)),
+            Err(Failure::NoSpace(error)) => (AppendError::NoSpace(error.to_string()), Ok(())),
+            Err(Failure::Stop(error)) => (AppendError::Refused(error.to_string()), Err(error)),
+            Err(Failure::Unknown(error)) => {
+                (AppendError::OutcomeUnknown(error.to_string()), Err(error))
+            }
         };
-        let text = error
-            .as_ref()
-            .map_or_else(ToString::to_string, ToString::to_string);
         for (answer, _) in group.answers {
-            let error = if surely_not {
-                AppendError::Refused(text.clone())
-            } else {
-                AppendError::OutcomeUnknown(text.clone())
-            };
-            let _ = answer.send(Err(error));
+            let _ = answer.send(Err(again(&error)));
         }
-        error.map(drop)
+        stop
     }
 
     /// Begins a new segment where the group does not fit into this one.
-    fn roll(&self, segment: &mut Segment, bytes: usize) -> Result<(), Failure> {
-        let empty = segment.length <= SEGMENT_HEADER_BYTES as u64;
-        if empty || segment.length + bytes as u64 <= self.segment_bytes {
+    fn roll(&self, segment: &mut Segment, bytes: u64) -> Result<(), Failure> {
+        if bytes == 0 {
             return Ok(());
         }
-        let number = segment.number + 1;
-        let file = create_segment(&self.reader.folder, self.reader.incarnation, number).map_err(
-            |error| match is_full(&error) {
-                true => Failure::Nothing(error),
-                false => Failure::Stop(error),
-            },
-        )?;
-        *segment = Segment {
-            number,
-            file,
-            length: SEGMENT_HEADER_BYTES as u64,
-        };
+        self.has_space(bytes)?;
+        let used = segment.length - FRAMES_START as u64;
+        if used == 0 || used + bytes <= self.segment_bytes {
+            return Ok(());
+        }
+        let Reader {
+            disk,
+            folder,
+            incarnation,
+            ..
+        } = &*self.reader;
+        let next = Segment::create(
+            disk.as_ref(),
+            folder,
+            *incarnation,
+            (segment.number + 1, self.segment_bytes),
+            &self.ends(),
+        )
+        .map_err(|error| match is_full(&error) {
+            true => Failure::NoSpace(error),
+            false => Failure::Stop(error),
+        })?;
+        segment.seal().map_err(Failure::Stop)?;
+        *segment = next;
         Ok(())
+    }
+
+    /// Whether a group may be written: the last of the space is left for others.
+    fn has_space(&self, bytes: u64) -> Result<(), Failure> {
+        if self.min_free_bytes == 0 {
+            return Ok(());
+        }
+        let free = self.reader.disk.free_bytes(&self.reader.folder);
+        let free = free.map_err(Failure::NoSpace)?;
+        if free >= self.min_free_bytes.saturating_add(bytes) {
+            return Ok(());
+        }
+        let detail = format!("{free} bytes are free; {} are kept", self.min_free_bytes);
+        Err(Failure::NoSpace(io::Error::new(
+            io::ErrorKind::StorageFull,
+            detail,
+        )))
+    }
+
+    fn ends(&self) -> Vec<End> {
+        self.ends.iter().map(|end| *end.borrow()).collect()
     }
 
     /// Gives every request its positions; those that cannot have any are answered.
     fn place(&self, segment: &Segment, requests: Vec<Request>, bytes: usize) -> Group {
         let seed = seed(self.reader.incarnation, segment.number);
         let now = (self.clock)();
-        let mut ends: Vec<End> = self.ends.iter().map(|end| *end.borrow()).collect();
         let mut group = Group {
             bytes: Vec::with_capacity(bytes),
             places: Vec::new(),
             answers: Vec::with_capacity(requests.len()),
+            ends: self.ends(),
         };
-        for Request { batch, answer } in requests {
-            let positions = match place(&mut ends, &batch, now, self.max_record_bytes) {
+        for Request { batch, answer, .. } in requests {
+            let (batch, placed) = match batch {
+                Batch::New(batch) => {
+                    let placed = place(&mut group.ends, &batch, now, self.max_record_bytes);
+                    (batch, placed)
+                }
+                Batch::Copied(records) => copy::place(&mut group.ends, records),
+            };
+            let positions = match placed {
                 Ok(positions) => positions,
                 Err(error) => {
                     let _ = answer.send(Err(error));
@@ -200,25 +268,6 @@ impl Committer {
             group.answers.push((answer, positions));
         }
         group
-    }
-
-    fn write(&self, segment: &mut Segment, bytes: &[u8]) -> Result<(), Failure> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = self.disk.write(&segment.file, bytes, segment.length) {
-            // Without space part of the group may stand in the file. It is gone for
-            // sure only once the cut is durable.
-            let undone =
-                is_full(&error) && self.disk.truncate(&segment.file, segment.length).is_ok();
-            return Err(match undone {
-                true => Failure::Nothing(error),
-                false => Failure::Unknown(error),
-            });
-        }
-        self.disk.sync(&segment.file).map_err(Failure::Unknown)?;
-        segment.length += bytes.len() as u64;
-        Ok(())
     }
 
     /// Shows durable records to followers.
@@ -242,9 +291,16 @@ impl Committer {
     }
 }
 
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+fn stopped(error: &io::Error) -> String {
+    tracing::error!(%error, "the log takes no more records until it is opened again");
+    format!("it is read-only since a failure of the disk: {error}")
+}
+
+/// The same answer for each batch of a group.
+fn again(error: &AppendError) -> AppendError {
+    match error {
+        AppendError::NoSpace(text) => AppendError::NoSpace(text.clone()),
+        AppendError::Refused(text) => AppendError::Refused(text.clone()),
+        other => AppendError::OutcomeUnknown(other.to_string()),
+    }
 }

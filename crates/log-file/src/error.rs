@@ -5,7 +5,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use ascertain_log::{PartitionId, Sequence};
+use ascertain_log::{Incarnation, PartitionId, Sequence};
 
 /// Why a log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum OpenError {
         folder: PathBuf,
         /// What is wrong with it.
         detail: String,
+    },
+    /// The log was computed from another log than the one that it is to go on from.
+    #[error("the log in {} was computed from log {made:?}, not from {asked:?}: the two do not belong together", folder.display())]
+    FollowsAnother {
+        /// The log's folder.
+        folder: PathBuf,
+        /// The log that it was computed from.
+        made: Incarnation,
+        /// The log that was named.
+        asked: Incarnation,
     },
     /// Records that were acknowledged cannot be read. Nothing was changed. What is
     /// intact can be read with [`FileLog::open_read_only`](crate::FileLog::open_read_only).
@@ -56,8 +66,8 @@ pub struct Damage {
     pub bytes: u64,
     /// What was found.
     pub detail: String,
-    /// The records that are missing for it. Where the last records of a partition
-    /// are damaged, only what the damaged bytes themselves still tell.
+    /// The records that are missing for it. Where watermarks are lost as well, of the
+    /// last records of a partition only what the damaged bytes themselves still tell.
     pub records: Vec<(PartitionId, RangeInclusive<Sequence>)>,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! segment   0 magic "ascntseg"   8 version u32   12 number u32   16 incarnation [16]
-//!          32 reserved [28]     60 crc u32       64 frames ...
+//!          32 reserved [28]     60 crc u32
+//!        4096 and 8192 the two slots of the watermark      12288 frames, then zeros
 //!
 //! frame     0 length u32, all of the frame       4 crc u32, of all but itself
 //!           8 mark u16          10 flags u16     12 partition u32
@@ -15,6 +16,9 @@
 //! incarnation and number: bytes that a submitter chose, or that belong elsewhere,
 //! never pass as a frame. All frames of one write form a group; a crash can tear
 //! only the last one. A batch stands whole in one group, its last frame flagged.
+//!
+//! In version 1 of a segment there is no watermark: frames begin at 64. Such segments
+//! are read for ever, and no longer written.
 
 use std::fmt;
 
@@ -23,11 +27,15 @@ use ascertain_log::{Append, Chain, Incarnation, MAX_BATCH_BYTES, PartitionId, Po
 
 /// Bytes of a segment's header.
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 64;
+/// Where the two slots of the watermark begin.
+pub(crate) const SLOTS: [u64; 2] = [4096, 8192];
+/// Where the frames of a segment begin.
+pub(crate) const FRAMES_START: usize = 12_288;
 /// Bytes of a frame before its body.
 pub(crate) const FRAME_HEADER_BYTES: usize = 72;
 
 const SEGMENT_MAGIC: &[u8; 8] = b"ascntseg";
-const SEGMENT_VERSION: u32 = 1;
+const SEGMENT_VERSION: u32 = 2;
 /// Found quickly where frames are searched behind a damaged stretch.
 const MARK: u16 = 0xA5CE;
 /// Flag: the last frame of its batch. The other 15 flags are reserved and zero.
@@ -160,6 +168,25 @@ pub(crate) fn find(bytes: &[u8], from: usize, seed: u32) -> Option<usize> {
     (from..bytes.len()).find(|at| parse(&bytes[*at..], seed).is_ok())
 }
 
+/// How a segment is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Version 1: no watermark.
+    Plain,
+    /// Version 2, the one that is written.
+    Marked,
+}
+
+impl Layout {
+    /// Where the frames begin.
+    pub(crate) fn frames_start(self) -> usize {
+        match self {
+            Self::Plain => SEGMENT_HEADER_BYTES,
+            Self::Marked => FRAMES_START,
+        }
+    }
+}
+
 /// The header of a segment.
 pub(crate) fn segment_header(incarnation: Incarnation, segment: u32) -> Vec<u8> {
     let mut header = Vec::with_capacity(SEGMENT_HEADER_BYTES);
@@ -172,12 +199,12 @@ pub(crate) fn segment_header(incarnation: Incarnation, segment: u32) -> Vec<u8> 
     header
 }
 
-/// Checks the header of a segment; says what is wrong with it.
+/// Checks the header of a segment and tells its layout; or what is wrong with it.
 pub(crate) fn check_segment_header(
     bytes: &[u8],
     incarnation: Incarnation,
     segment: u32,
-) -> Result<(), String> {
+) -> Result<Layout, String> {
     let header = bytes
         .get(..SEGMENT_HEADER_BYTES)
         .ok_or("the header is cut short")?;
@@ -187,10 +214,11 @@ pub(crate) fn check_segment_header(
     if u32_at(header, 60) != crc32c::crc32c(&header[..60]) {
         return Err("the checksum of the header does not match".to_owned());
     }
-    let version = u32_at(header, 8);
-    if version != SEGMENT_VERSION {
-        return Err(format!("format version {version} is not known here"));
-    }
+    let layout = match u32_at(header, 8) {
+        1 => Layout::Plain,
+        SEGMENT_VERSION => Layout::Marked,
+        version => return Err(format!("format version {version} is not known here")),
+    };
     if header[16..32] != incarnation.0 {
         return Err("it belongs to another log".to_owned());
     }
@@ -198,7 +226,7 @@ pub(crate) fn check_segment_header(
     if number != segment {
         return Err(format!("it is segment {number} by its header"));
     }
-    Ok(())
+    Ok(layout)
 }
 
 fn checksum(frame: &[u8], seed: u32) -> u32 {
@@ -217,12 +245,12 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(array_at(bytes, at))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(array_at(bytes, at))
 }
 
 /// Every caller has checked that the bytes are there.
-fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(&bytes[at..at + N]);
     array
@@ -282,7 +310,7 @@ mod tests {
         let one = Incarnation([1; 16]);
         let header = segment_header(one, 4);
         assert_eq!(header.len(), SEGMENT_HEADER_BYTES);
-        assert_eq!(check_segment_header(&header, one, 4), Ok(()));
+        assert_eq!(check_segment_header(&header, one, 4), Ok(Layout::Marked));
         assert!(check_segment_header(&header, one, 5).is_err());
         assert!(check_segment_header(&header, Incarnation([2; 16]), 4).is_err());
         for at in 0..header.len() {

@@ -1,9 +1,7 @@
 //! Reading records by position, out of the segment files.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ascertain_log::{
@@ -14,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::disk::{Disk, DiskFile};
 use crate::folder::segment_path;
 use crate::frame::{FRAME_HEADER_BYTES, claimed_length, parse, seed};
 
@@ -46,6 +45,7 @@ impl Place {
 
 /// What followers hold of an open log.
 pub(crate) struct Reader {
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) folder: PathBuf,
     pub(crate) incarnation: Incarnation,
     /// The durable ends, one a partition.
@@ -119,7 +119,7 @@ impl Reader {
             return Err(damaged("it was lost to damage of its segment".to_owned()));
         }
         let bytes = window
-            .frame_at(&self.folder, place)
+            .frame_at(self, place)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => damaged("its segment is missing".to_owned()),
                 _ => FollowError::Unavailable(error.to_string()),
@@ -173,25 +173,26 @@ impl Positional for Reader {
 /// A stretch of a segment in memory.
 #[derive(Default)]
 struct Window {
-    file: Option<(u32, File)>,
+    file: Option<(u32, Arc<dyn DiskFile>)>,
     start: usize,
     bytes: Vec<u8>,
 }
 
 impl Window {
     /// The bytes from a place on: all of its frame, unless the file ends before.
-    fn frame_at(&mut self, folder: &Path, place: Place) -> io::Result<&[u8]> {
-        let header = self.at(folder, place, FRAME_HEADER_BYTES)?;
+    fn frame_at(&mut self, reader: &Reader, place: Place) -> io::Result<&[u8]> {
+        let header = self.at(reader, place, FRAME_HEADER_BYTES)?;
         let length = claimed_length(header);
-        self.at(folder, place, length)
+        self.at(reader, place, length)
     }
 
-    fn at(&mut self, folder: &Path, place: Place, wanted: usize) -> io::Result<&[u8]> {
+    fn at(&mut self, reader: &Reader, place: Place, wanted: usize) -> io::Result<&[u8]> {
         let file = match self.file.take() {
             Some((segment, file)) if segment == place.segment => file,
             _ => {
                 self.bytes.clear();
-                File::open(segment_path(folder, place.segment))?
+                let path = segment_path(&reader.folder, place.segment);
+                reader.disk.open(&path)?
             }
         };
         let offset = place.offset as usize;
@@ -199,23 +200,10 @@ impl Window {
         if !(covered.contains(&offset) && offset + wanted <= covered.end) {
             self.start = offset;
             self.bytes.resize(wanted.max(WINDOW_BYTES), 0);
-            let read = read_at_most(&file, &mut self.bytes, u64::from(place.offset))?;
+            let read = file.read_at(&mut self.bytes, u64::from(place.offset))?;
             self.bytes.truncate(read);
         }
         self.file = Some((place.segment, file));
         Ok(&self.bytes[offset - self.start..])
     }
-}
-
-fn read_at_most(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut read = 0;
-    while read < buffer.len() {
-        match file.read_at(&mut buffer[read..], offset + read as u64) {
-            Ok(0) => break,
-            Ok(more) => read += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
 }

@@ -1,21 +1,20 @@
 //! Recovery: reads every segment, checks every frame, and tells a torn tail, which
 //! was never acknowledged, from damage.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ascertain_log::{End, Incarnation, PartitionId, Sequence};
 
+use crate::disk::Disk;
 use crate::error::Damage;
 use crate::folder::segment_path;
-use crate::frame::{Frame, SEGMENT_HEADER_BYTES, check_segment_header, find, hearsay, parse, seed};
+use crate::frame::{
+    FRAMES_START, Frame, Layout, SLOTS, check_segment_header, find, hearsay, parse, seed,
+};
+use crate::mark::{Mark, is_zero, zero_sectors};
 use crate::read::Place;
-
-/// A write that a power cut tore leaves pages of zeros where data never arrived.
-const PAGE_BYTES: usize = 4096;
-/// Fewer zeros than this may be anybody's.
-const SECTOR_BYTES: usize = 512;
+use crate::torn::{is_torn_write, last_set};
 
 /// What a log holds.
 pub(crate) struct Scan {
@@ -23,14 +22,29 @@ pub(crate) struct Scan {
     pub(crate) index: Vec<Vec<Place>>,
     pub(crate) records: u64,
     pub(crate) damages: Vec<Damage>,
-    /// Bytes at the end of the last segment that were never acknowledged.
+    /// Where to go on; `None`: no segments, or the last one cannot be read.
+    pub(crate) tail: Option<Tail>,
+    /// An empty segment behind the tail, which a crash left before it was used.
+    pub(crate) leftover: Option<u32>,
+    /// The greatest ends that watermarks speak of, and which segment's does.
+    marked: Vec<(Sequence, u32)>,
+}
+
+/// The last segment, as far as it is whole.
+pub(crate) struct Tail {
+    pub(crate) number: u32,
+    pub(crate) layout: Layout,
+    /// Where the next group goes.
+    pub(crate) length: u64,
+    /// Bytes behind that were never acknowledged.
     pub(crate) torn_bytes: u64,
-    /// The last segment and its length without a torn tail; `None`: no segments.
-    pub(crate) last: Option<(u32, u64)>,
+    /// The greatest count of its marks.
+    pub(crate) count: u64,
 }
 
 /// Reads these segments, all that there are, of a log of so many partitions.
 pub(crate) fn scan(
+    disk: &dyn Disk,
     folder: &Path,
     segments: &[u32],
     incarnation: Incarnation,
@@ -41,36 +55,95 @@ pub(crate) fn scan(
         index: vec![Vec::new(); partitions as usize],
         records: 0,
         damages: Vec::new(),
-        torn_bytes: 0,
-        last: None,
+        tail: None,
+        leftover: None,
+        marked: vec![(Sequence::ZERO, 0); partitions as usize],
     };
+    let mut segments = segments.to_vec();
+    scan.leftover = leftover(disk, folder, &segments, incarnation)?;
+    if scan.leftover.is_some() {
+        segments.pop();
+    }
     let mut expected = 1;
-    for &number in segments {
+    let mut follows_sealed = false;
+    for (n, &number) in segments.iter().enumerate() {
         if number != expected {
-            let detail = "the segment is missing".to_owned();
-            scan.damage(segment_path(folder, expected), 0..0, detail, None);
+            scan.missing_segment(folder, expected);
         }
         expected = number.saturating_add(1);
         let path = segment_path(folder, number);
-        let bytes = fs::read(&path)?;
-        let mut kept = bytes.len();
+        let bytes = disk.read(&path)?;
+        scan.tail = None;
+        follows_sealed = false;
         match check_segment_header(&bytes, incarnation, number) {
             Err(detail) => scan.damage(path, 0..bytes.len(), detail, None),
-            Ok(()) => {
+            Ok(layout) => {
+                let seed = seed(incarnation, number);
+                let mark = match layout {
+                    Layout::Plain => None,
+                    Layout::Marked => newest_mark(&bytes, seed),
+                };
+                follows_sealed = mark.as_ref().is_some_and(|mark| mark.sealed);
                 let segment = Segment {
                     path: &path,
                     number,
                     bytes: &bytes,
-                    seed: seed(incarnation, number),
-                    is_last: segments.last() == Some(&number),
+                    seed,
+                    layout,
+                    is_last: n + 1 == segments.len(),
+                    mark,
                 };
-                kept = segment.read_into(&mut scan);
+                segment.read_into(&mut scan);
             }
         }
-        scan.torn_bytes = (bytes.len() - kept) as u64;
-        scan.last = Some((number, kept as u64));
     }
+    if follows_sealed || segments.is_empty() {
+        scan.missing_segment(folder, expected);
+    }
+    scan.missing_ends(folder);
     Ok(scan)
+}
+
+pub(crate) fn newest_mark(segment: &[u8], seed: u32) -> Option<Mark> {
+    let marks = SLOTS.iter().filter_map(|slot| {
+        let at = usize::try_from(*slot).ok()?;
+        Mark::read(segment.get(at..segment.len().min(FRAMES_START))?, seed)
+    });
+    marks.max_by_key(|mark| mark.count)
+}
+
+/// The last segment, where a crash came after it was made and before the one before
+/// was sealed: nothing stands in it.
+fn leftover(
+    disk: &dyn Disk,
+    folder: &Path,
+    segments: &[u32],
+    incarnation: Incarnation,
+) -> io::Result<Option<u32>> {
+    let [.., before, last] = *segments else {
+        return Ok(None);
+    };
+    let head = |number: u32| -> io::Result<Option<(Layout, Option<Mark>, u64)>> {
+        let file = disk.open(&segment_path(folder, number))?;
+        let mut bytes = vec![0; FRAMES_START];
+        let read = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(read);
+        let layout = check_segment_header(&bytes, incarnation, number).ok();
+        let mark = newest_mark(&bytes, seed(incarnation, number));
+        let length = file.length()?;
+        Ok(layout.map(|layout| (layout, mark, length)))
+    };
+    let is_unused = |mark: &Mark, length: u64| {
+        mark.written == FRAMES_START as u64 && length == FRAMES_START as u64
+    };
+    Ok(match (head(before)?, head(last)?) {
+        (Some((Layout::Marked, Some(open), _)), Some((_, Some(mark), length)))
+            if !open.sealed && is_unused(&mark, length) =>
+        {
+            Some(last)
+        }
+        _ => None,
+    })
 }
 
 /// The frames of a batch so far, with their offsets.
@@ -81,16 +154,21 @@ struct Segment<'a> {
     number: u32,
     bytes: &'a [u8],
     seed: u32,
+    layout: Layout,
     is_last: bool,
+    /// The newest watermark; none in the plain layout.
+    mark: Option<Mark>,
 }
 
 impl<'a> Segment<'a> {
-    /// Returns how many bytes to keep: fewer than there are for a torn tail.
-    fn read_into(&self, scan: &mut Scan) -> usize {
-        let mut at = SEGMENT_HEADER_BYTES;
+    fn read_into(&self, scan: &mut Scan) {
+        self.check_mark(scan);
+        let mut at = self.layout.frames_start();
         let mut batch: Batch<'a> = Vec::new();
-        while at < self.bytes.len() {
-            match parse(&self.bytes[at..], self.seed) {
+        let end = self.end();
+        let set = self.bytes.get(..last_set(self.bytes)).unwrap_or_default();
+        while at < end {
+            let flaw = match parse(self.bytes.get(at..).unwrap_or_default(), self.seed) {
                 Ok(frame) => {
                     let (start, ends_batch) = (at, frame.ends_batch);
                     at += frame.length;
@@ -98,72 +176,136 @@ impl<'a> Segment<'a> {
                     if ends_batch {
                         self.admit(scan, &mut batch);
                     }
+                    continue;
                 }
-                Err(flaw) => {
-                    let next = find(self.bytes, at + 1, self.seed);
-                    let Some(next) = next.filter(|next| !self.is_torn_write(at, *next)) else {
-                        return self.end(scan, batch, at, &flaw.to_string());
-                    };
-                    // What is left of a batch that was acknowledged stays readable.
-                    self.admit(scan, &mut batch);
-                    self.damage(scan, at..next, flaw.to_string());
-                    at = next;
-                }
+                Err(flaw) => flaw,
+            };
+            if self.is_blank(at) {
+                break;
             }
+            let next = find(set, at + 1, self.seed);
+            if self.was_never_acknowledged(at, next) {
+                break;
+            }
+            // What is left of a batch that was acknowledged stays readable.
+            self.admit(scan, &mut batch);
+            let next = next.unwrap_or(end).min(end);
+            self.damage(scan, at..next, flaw.to_string());
+            at = next;
         }
-        self.end(scan, batch, at, "the batch has no end")
-    }
-
-    /// The frames end at `at`, perhaps within a batch, perhaps before the bytes do.
-    fn end(&self, scan: &mut Scan, mut batch: Batch<'a>, at: usize, detail: &str) -> usize {
         let whole = batch.first().map_or(at, |(start, _)| *start);
-        if whole == self.bytes.len() {
-            return whole;
+        if !batch.is_empty() && !self.was_never_acknowledged(whole, None) {
+            self.admit(scan, &mut batch);
+            self.damage(scan, at..at, "the batch has no end".to_owned());
+            self.close(scan, at);
+            return;
         }
-        if self.is_last {
-            return whole;
-        }
-        self.admit(scan, &mut batch);
-        self.damage(scan, at..self.bytes.len(), detail.to_owned());
-        self.bytes.len()
+        self.close(scan, whole);
     }
 
-    /// Whether the flaw at `at`, with a whole frame at `next` behind it, is what a
-    /// power cut leaves of a write whose pages did not all arrive: it lies in the
-    /// very last group, and a page of it reads as zeros.
-    fn is_torn_write(&self, at: usize, next: usize) -> bool {
+    /// Where the frames end at the latest.
+    fn end(&self) -> usize {
+        match &self.mark {
+            // A file that was cut lacks what the mark speaks of.
+            Some(mark) if mark.sealed => usize::try_from(mark.written).unwrap_or(usize::MAX),
+            Some(mark) => usize::try_from(mark.written)
+                .unwrap_or(usize::MAX)
+                .max(self.bytes.len()),
+            None => self.bytes.len(),
+        }
+    }
+
+    /// Whether nothing was ever written at `at` and behind it.
+    fn is_blank(&self, at: usize) -> bool {
+        let written = self.mark.as_ref().map_or(0, |mark| mark.written);
+        self.is_last
+            && at as u64 >= written
+            && self.layout == Layout::Marked
+            && self.bytes.get(at..).is_none_or(is_zero)
+    }
+
+    /// Whether the flaw at `at`, with the next whole frame at `next`, is what a crash
+    /// leaves of a group that nobody was told is kept.
+    fn was_never_acknowledged(&self, at: usize, next: Option<usize>) -> bool {
         if !self.is_last {
             return false;
         }
-        let mut group_start = next;
-        let mut frame_at = Some(next);
-        while let Some(start) = frame_at {
-            frame_at = match parse(&self.bytes[start..], self.seed) {
-                Ok(frame) => {
-                    group_start = start.saturating_sub(frame.group_bytes);
-                    Some(start + frame.length).filter(|next| *next < self.bytes.len())
-                }
-                Err(_) => find(self.bytes, start + 1, self.seed),
-            };
+        let Some(mark) = &self.mark else {
+            return self.layout == Layout::Plain
+                && next.is_none_or(|next| is_torn_write(self.bytes, self.seed, at, next));
+        };
+        let (settled, written) = (mark.settled, mark.written);
+        if at as u64 >= written {
+            return true;
         }
-        group_start <= at && holds_zero_page(self.bytes, at, next)
+        // In the last group: what is missing of it reads as zeros, what changed does not.
+        let range = usize::try_from(settled)
+            .ok()
+            .zip(usize::try_from(written).ok());
+        let group = range.and_then(|(from, to)| self.bytes.get(from..to));
+        at as u64 >= settled
+            && self.bytes.len() as u64 >= mark.allocated
+            && group.is_some_and(|group| zero_sectors(group, settled) > mark.zeros)
+    }
+
+    /// Notes where the log goes on if this is its last segment, and what the watermark
+    /// says of its end.
+    fn close(&self, scan: &mut Scan, length: usize) {
+        let torn_bytes = match self.is_last {
+            true => last_set(self.bytes).saturating_sub(length),
+            false => 0,
+        };
+        if let Some(mark) = &self.mark
+            && (length as u64 >= mark.written || !self.is_last || mark.settled == mark.written)
+        {
+            for (known, end) in scan.marked.iter_mut().zip(&mark.ends) {
+                *known = (*known).max((*end, self.number));
+            }
+        }
+        scan.tail = Some(Tail {
+            number: self.number,
+            layout: self.layout,
+            length: length as u64,
+            torn_bytes: match self.layout {
+                Layout::Marked => torn_bytes as u64,
+                Layout::Plain => (self.bytes.len() - length) as u64,
+            },
+            count: self.mark.as_ref().map_or(0, |mark| mark.count),
+        });
+    }
+
+    /// Checks that the watermark is that of this place in the log.
+    fn check_mark(&self, scan: &mut Scan) {
+        let detail = match (&self.mark, self.layout) {
+            (_, Layout::Plain) => return,
+            (Some(mark), _) if mark.sealed || self.is_last => return,
+            (Some(_), _) => "the watermark is older than the next segment",
+            (None, _) => "neither of its two watermarks can be read",
+        };
+        let slots = SLOTS[0] as usize..FRAMES_START.min(self.bytes.len());
+        scan.damage(self.path.to_owned(), slots, detail.to_owned(), None);
     }
 
     fn admit(&self, scan: &mut Scan, batch: &mut Batch<'a>) {
         for (offset, frame) in batch.drain(..) {
-            if let Err(detail) = scan.admit(self.number, offset, &frame) {
+            if let Err(detail) = scan.admit(self.path, self.number, offset, &frame) {
                 self.damage(scan, offset..offset + frame.length, detail);
             }
         }
     }
 
     fn damage(&self, scan: &mut Scan, stretch: std::ops::Range<usize>, detail: String) {
-        let told = hearsay(&self.bytes[stretch.start..]);
+        let told = self.bytes.get(stretch.start..).and_then(hearsay);
         scan.damage(self.path.to_owned(), stretch, detail, told);
     }
 }
 
 impl Scan {
+    /// Bytes at the end that were never acknowledged.
+    pub(crate) fn torn_bytes(&self) -> u64 {
+        self.tail.as_ref().map_or(0, |tail| tail.torn_bytes)
+    }
+
     fn damage(
         &mut self,
         segment: PathBuf,
@@ -188,11 +330,21 @@ impl Scan {
         });
     }
 
-    fn admit(&mut self, segment: u32, offset: usize, frame: &Frame<'_>) -> Result<(), String> {
+    fn missing_segment(&mut self, folder: &Path, number: u32) {
+        let detail = "the segment is missing".to_owned();
+        self.damage(segment_path(folder, number), 0..0, detail, None);
+    }
+
+    fn admit(
+        &mut self,
+        path: &Path,
+        segment: u32,
+        offset: usize,
+        frame: &Frame<'_>,
+    ) -> Result<(), String> {
         let at = frame.position;
         let partition = at.partition.0 as usize;
-        let (Some(end), Some(index)) = (self.ends.get(partition), self.index.get_mut(partition))
-        else {
+        let Some(end) = self.ends.get(partition).copied() else {
             return Err(format!("there is no partition {}", at.partition));
         };
         let expected = end.last_sequence.next();
@@ -204,17 +356,15 @@ impl Scan {
                 return Err("the chain does not continue".to_owned());
             }
         } else {
-            let missing = expected..=Sequence(at.sequence.0 - 1);
-            index.resize((at.sequence.0 - 1) as usize, Place::DAMAGED);
-            match self.damages.last_mut() {
-                None => return Err(format!("record {expected} had to come first")),
-                Some(damage) => {
-                    damage.records.retain(|(known, _)| *known != at.partition);
-                    damage.records.push((at.partition, missing));
-                }
+            if self.damages.is_empty() {
+                let detail = "records before this place are missing".to_owned();
+                self.damage(path.to_owned(), offset..offset, detail, None);
             }
+            self.lack(at.partition, expected..=Sequence(at.sequence.0 - 1));
         }
-        index.push(Place::new(segment, offset));
+        if let Some(index) = self.index.get_mut(partition) {
+            index.push(Place::new(segment, offset));
+        }
         self.records += 1;
         if let Some(end) = self.ends.get_mut(partition) {
             *end = End {
@@ -225,12 +375,36 @@ impl Scan {
         }
         Ok(())
     }
-}
 
-fn holds_zero_page(bytes: &[u8], from: usize, to: usize) -> bool {
-    let first_page = from - from % PAGE_BYTES;
-    (first_page..to).step_by(PAGE_BYTES).any(|page| {
-        let part = &bytes[page.max(from)..(page + PAGE_BYTES).min(to)];
-        part.len() >= SECTOR_BYTES && part.iter().all(|byte| *byte == 0)
-    })
+    /// Notes with the last damage that records are missing, so that they are not
+    /// served.
+    fn lack(&mut self, partition: PartitionId, missing: std::ops::RangeInclusive<Sequence>) {
+        if let Some(index) = self.index.get_mut(partition.0 as usize) {
+            index.resize(missing.end().0 as usize, Place::DAMAGED);
+        }
+        if let Some(damage) = self.damages.last_mut() {
+            damage.records.retain(|(known, _)| *known != partition);
+            damage.records.push((partition, missing));
+        }
+    }
+
+    /// What watermarks speak of and no frame holds is missing at the end of its
+    /// partition.
+    fn missing_ends(&mut self, folder: &Path) {
+        for (partition, (marked, segment)) in (0..).map(PartitionId).zip(self.marked.clone()) {
+            let end = match self.ends.get(partition.0 as usize) {
+                Some(end) if end.last_sequence < marked => end.last_sequence,
+                _ => continue,
+            };
+            let path = segment_path(folder, segment);
+            if self.damages.last().is_none_or(|last| last.segment != path) {
+                let detail = "records at its end are missing".to_owned();
+                self.damage(path, 0..0, detail, None);
+            }
+            self.lack(partition, end.next()..=marked);
+            if let Some(end) = self.ends.get_mut(partition.0 as usize) {
+                end.last_sequence = marked;
+            }
+        }
+    }
 }

@@ -16,6 +16,7 @@
 //! it by a microsecond for records of the log's own clock), so that
 //! what was known at a time is always a prefix.
 
+mod audit;
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -25,6 +26,7 @@ mod place;
 mod position;
 mod resume;
 
+pub use audit::Audit;
 pub use clock::{Clock, now, system_clock};
 pub use follow::{
     FOLLOW_BATCH_BYTES, FOLLOW_BATCH_RECORDS, HEARTBEAT, Positional, follow_positions,
@@ -133,7 +135,10 @@ pub enum AppendError {
         /// The limit, bytes.
         limit: usize,
     },
-    /// It surely did not happen: the log takes nothing now (no space, closed, read-only).
+    /// It surely did not happen: there is no space. The log goes on once there is.
+    #[error("there is no space for more records: {0}")]
+    NoSpace(String),
+    /// It surely did not happen: the log takes nothing now (closed, read-only).
     #[error("the log takes no records now: {0}")]
     Refused(String),
     /// It perhaps did happen. Retry with the same ids.

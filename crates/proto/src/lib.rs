@@ -53,6 +53,7 @@ pub mod page;
 pub mod resume;
 pub mod submission;
 pub mod token;
+pub mod verification;
 
 /// The compiled descriptors of every message and service: for reflection and for
 /// the protobuf JSON mapping.

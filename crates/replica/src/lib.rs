@@ -2,13 +2,15 @@
 //! partition 0, in memory, and the [`ReportReplica`] of the others, by place, in
 //! sled. Both are derived: they can be thrown away and read from the log again.
 
+mod digest;
 mod names;
 mod registry;
 mod reports;
 
+pub use digest::{RecordsDigest, SetDigest, condense_entry};
 pub use names::ModelNames;
 pub use registry::{RegistryReplica, follow_registry};
-pub use reports::{KnownReport, ReportReplica, Taken};
+pub use reports::{KnownReport, ReportReplica, Taken, condense};
 
 use ascertain_log::FollowError;
 use ascertain_proto::inward::record::DecodeError;

@@ -21,7 +21,7 @@ use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_store::{Batch, Family, Store};
 use bytes::{Buf, Bytes};
 
-use crate::ReplicaError;
+use crate::{ReplicaError, SetDigest};
 
 /// Decoded reports that are kept at hand; above this all are let go.
 const CACHED_REPORTS: usize = 50_000;
@@ -132,20 +132,8 @@ impl ReportReplica {
 
     fn stage(&self, record: &Record, report: &Report, batch: &mut Batch) {
         let position = &record.position;
-        let mut value = position.known_at.micros().to_be_bytes().to_vec();
-        // A record is at most some megabytes.
-        value.extend(
-            u32::try_from(record.body.len())
-                .unwrap_or(u32::MAX)
-                .to_be_bytes(),
-        );
-        value.extend_from_slice(&record.body);
-        value.extend_from_slice(&record.content);
-        batch.put(
-            &self.records,
-            record_key(position.partition.0, position.sequence.0),
-            value,
-        );
+        let (key, value) = stored(record);
+        batch.put(&self.records, key, value);
         for place in report.places() {
             let mut value = position.partition.0.to_be_bytes().to_vec();
             value.extend(position.known_at.micros().to_be_bytes());
@@ -239,6 +227,35 @@ impl ReportReplica {
             .transpose()
     }
 
+    /// Takes every stored report of a partition up to a sequence into a digest, as it is
+    /// stored: see [`condense`].
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`], [`ReplicaError::Unreadable`].
+    pub fn condense(
+        &self,
+        partition: PartitionId,
+        up_to: Sequence,
+        digest: &mut SetDigest,
+    ) -> Result<(), ReplicaError> {
+        let last = record_key(partition.0, up_to.0);
+        for item in self.records.scan(record_key(partition.0, 0)..=last) {
+            let (key, value) = item?;
+            digest.add(&[&key, &value]);
+        }
+        Ok(())
+    }
+
+    /// How many reports are stored.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`].
+    pub fn count(&self) -> Result<u64, ReplicaError> {
+        let items = self.records.scan_prefix([]);
+        let count = items.map(|item| item.map(|_| 1)).sum::<Result<u64, _>>();
+        Ok(count?)
+    }
+
     /// Every stored report of a partition, by sequence.
     ///
     /// # Errors
@@ -254,6 +271,25 @@ impl ReportReplica {
                 known_report(partition, Sequence(tail_u64(&key)?), value)
             })
     }
+}
+
+/// Takes a report of the log into a digest, as a replica would store it: so that what is
+/// stored can be compared with the log.
+pub fn condense(record: &Record, digest: &mut SetDigest) {
+    let (key, value) = stored(record);
+    digest.add(&[&key, &value]);
+}
+
+/// The key of a record, and what is stored under it.
+fn stored(record: &Record) -> ([u8; 12], Vec<u8>) {
+    let position = &record.position;
+    let mut value = position.known_at.micros().to_be_bytes().to_vec();
+    // A record is at most some megabytes.
+    let length = u32::try_from(record.body.len()).unwrap_or(u32::MAX);
+    value.extend(length.to_be_bytes());
+    value.extend_from_slice(&record.body);
+    value.extend_from_slice(&record.content);
+    (record_key(position.partition.0, position.sequence.0), value)
 }
 
 fn record_key(partition: u32, sequence: u64) -> [u8; 12] {

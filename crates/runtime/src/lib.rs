@@ -15,7 +15,7 @@ pub mod telemetry;
 pub use config::{CommonArgs, Config};
 pub use health::{Health, RoleHealth};
 pub use process::{Process, run};
-pub use role::Role;
+pub use role::{Checking, Role};
 pub use server::Listener;
 pub use shutdown::Shutdown;
 pub use tasks::Tasks;

@@ -132,6 +132,10 @@ impl Process {
 /// #     async fn status(&self) -> ascertain_proto::v1::RoleStatus { Default::default() }
 /// #     async fn digest(&self, _: prost_types::Timestamp)
 /// #         -> Result<ascertain_proto::v1::RoleDigest, tonic::Status> { Ok(Default::default()) }
+/// #     async fn positions(&self)
+/// #         -> Result<Vec<ascertain_proto::v1::LogPosition>, tonic::Status> { Ok(Vec::new()) }
+/// #     async fn verify(&self, _: &[ascertain_proto::v1::LogPosition])
+/// #         -> Result<ascertain_proto::v1::RoleVerification, tonic::Status> { Ok(Default::default()) }
 /// # }
 /// const SERVICES: &[&str] = &["ascertain.v1.IngestService", "ascertain.v1.RegistryService"];
 ///

@@ -71,9 +71,19 @@ pub fn wire_violation(violation: Violation) -> FieldViolation {
 /// UNAVAILABLE with google.rpc.RetryInfo: the same call may succeed after
 /// `retry_after`.
 pub fn unavailable(reason: Reason, message: impl Into<String>, retry_after: Duration) -> Status {
+    try_again(Code::Unavailable, reason, message, retry_after)
+}
+
+/// UNAVAILABLE or RESOURCE_EXHAUSTED with google.rpc.RetryInfo.
+pub fn try_again(
+    code: Code,
+    reason: Reason,
+    message: impl Into<String>,
+    retry_after: Duration,
+) -> Status {
     let mut details = details(reason_name(reason));
     details.set_retry_info(Some(retry_after));
-    Status::with_error_details(Code::Unavailable, message, details)
+    Status::with_error_details(code, message, details)
 }
 
 /// A defect. The whole chain of causes is logged as an error, here and nowhere

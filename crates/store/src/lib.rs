@@ -144,6 +144,23 @@ impl Store {
         Ok((Self::start(&dir, db, &lock, fresh)?, opened))
     }
 
+    /// Has a store set aside, and made anew, when it is opened the next time. Returns
+    /// whether there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while it is open; [`StoreError::Disk`].
+    pub fn condemn(dir: &Path, reason: &str) -> Result<bool, StoreError> {
+        if !dir.exists() {
+            return Ok(false);
+        }
+        let disk = |error| StoreError::disk(dir, &error);
+        let _lock = folder::lock(dir)
+            .map_err(disk)?
+            .ok_or_else(|| StoreError::Locked(dir.to_owned()))?;
+        folder::condemn(dir, reason).map_err(disk)?;
+        Ok(true)
+    }
+
     fn start(dir: &Path, db: sled::Db, lock: &Arc<File>, state: State) -> Result<Self, StoreError> {
         let engine = Engine::new(dir, db, Arc::clone(lock))?;
         let tally = engine.ask(last_tally)?;

@@ -290,6 +290,7 @@ fn one_costs_all(error: &AppendError) -> bool {
     match error {
         AppendError::LaterKnown { .. } | AppendError::TooLarge { .. } => true,
         AppendError::NoSuchPartition(_)
+        | AppendError::NoSpace(_)
         | AppendError::Refused(_)
         | AppendError::OutcomeUnknown(_) => false,
     }

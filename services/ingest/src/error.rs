@@ -98,15 +98,23 @@ impl Refusal {
         if !self.violations.is_empty() {
             return status::violated(self.code, self.violations);
         }
-        if self.code == Code::Unavailable {
-            return status::unavailable(self.reason, self.message, RETRY_AFTER);
+        if let Some(after) = self.retry_after() {
+            return status::try_again(self.code, self.reason, self.message, after);
         }
         status::status(self.code, self.reason, self.message)
     }
 
+    /// When the same may be taken, where it may.
+    fn retry_after(&self) -> Option<Duration> {
+        matches!(self.code, Code::Unavailable | Code::ResourceExhausted).then_some(RETRY_AFTER)
+    }
+
     /// As the answer to one item of a batch.
     pub(crate) fn into_rejection(self, id: &str) -> v1::Rejection {
+        let retry_after = self.retry_after();
         v1::Rejection {
+            // It is a constant of some seconds.
+            retry_after: retry_after.and_then(|after| after.try_into().ok()),
             id: id.chars().take(SHOWN_ID_CHARACTERS).collect(),
             code: self.code.into(),
             reason: status::reason_name(self.reason).to_owned(),
@@ -133,9 +141,12 @@ impl From<&AppendError> for Refusal {
                 let what = format!("takes {bytes} bytes on record; {limit} is the most");
                 Self::new(Code::InvalidArgument, Reason::TooLong, what)
             }
+            AppendError::NoSpace(why) => {
+                let what = format!("nothing can be recorded until there is space: {why}");
+                Self::new(Code::ResourceExhausted, Reason::NoSpace, what)
+            }
             AppendError::Refused(why) => {
-                let what = format!("nothing can be recorded now: {why}");
-                Self::new(Code::ResourceExhausted, Reason::Unavailable, what)
+                Self::unavailable(format!("nothing can be recorded now: {why}"))
             }
             AppendError::OutcomeUnknown(_) => Self::new(
                 Code::Unavailable,

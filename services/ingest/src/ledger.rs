@@ -45,11 +45,13 @@ impl Entry {
 
     /// Whether all that another entry says is said here.
     fn covers(&self, other: &Self) -> bool {
-        self.body <= other.body
-            && other
-                .positions
-                .keys()
-                .all(|partition| self.positions.contains_key(partition))
+        self.body <= other.body && self.covers_positions(other)
+    }
+
+    /// Whether it stands in every partition in which another entry does.
+    fn covers_positions(&self, other: &Self) -> bool {
+        let mut partitions = other.positions.keys();
+        partitions.all(|partition| self.positions.contains_key(partition))
     }
 
     /// Takes in another record of the same report: the first to come answers
@@ -231,6 +233,23 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Whether the index holds a record, by its partition; `None` for what is no report.
+    pub(crate) fn holds(&self, record: &Record) -> Result<Option<bool>, IndexError> {
+        let Some((key, entry)) = read(record) else {
+            return Ok(None);
+        };
+        let indexed = self.index.get(&key)?;
+        Ok(Some(
+            indexed.is_some_and(|indexed| indexed.covers_positions(&entry)),
+        ))
+    }
+
+    /// Reads and checks every value of the index; gives their number. Blocks, and holds
+    /// writes back.
+    pub(crate) fn verify(&self) -> Result<u64, IndexError> {
+        self.index.verify()
     }
 
     /// Makes the index durable. Blocks.

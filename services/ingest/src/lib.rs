@@ -18,6 +18,7 @@ mod replay;
 mod role;
 mod service;
 mod stamp;
+mod verify;
 mod writer;
 
 pub use ledger::{Checkpoint, Entry};

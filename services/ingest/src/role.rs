@@ -1,14 +1,10 @@
 //! What operators see of ingest.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use ascertain_domain::id::{Digest, ReportKey};
-use ascertain_domain::registry::RegistryChange;
-use ascertain_log::Record;
-use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::{outward, v1};
+use ascertain_replica::RecordsDigest;
 use ascertain_runtime::Role;
 use prost_types::Timestamp;
 use sha2::Digest as _;
@@ -17,6 +13,7 @@ use tonic::Status;
 use crate::error::Refusal;
 use crate::replay::replay;
 use crate::service::Core;
+use crate::verify::{unavailable, verify};
 
 /// Ingest as a role of the node.
 pub(crate) struct IngestRole(pub(crate) Arc<Core>);
@@ -61,8 +58,8 @@ impl Role for IngestRole {
     async fn digest(&self, _as_of: Timestamp) -> Result<v1::RoleDigest, Status> {
         let core = &self.0;
         let ends = core.log.ends().await;
-        let ends = ends.map_err(|e| Refusal::unavailable(e.to_string()).into_status())?;
-        let mut records = Records::default();
+        let ends = ends.map_err(unavailable)?;
+        let mut records = RecordsDigest::default();
         let mut log = sha2::Sha256::new();
         log.update(core.incarnation.0);
         for (partition, end) in core.partitions.all().zip(ends) {
@@ -74,7 +71,7 @@ impl Role for IngestRole {
                 partition,
                 Default::default(),
                 end.last_sequence,
-                |batch| batch.iter().try_for_each(|record| records.take_in(record)),
+                |batch| Ok(batch.iter().try_for_each(|record| records.take(record))?),
             )
             .await
             .map_err(|error| Refusal::internal(&error).into_status())?;
@@ -82,71 +79,26 @@ impl Role for IngestRole {
         let (digest, count) = records.finish();
         Ok(v1::RoleDigest {
             role: self.name().to_owned(),
-            records: digest.to_vec(),
+            records: digest.0.to_vec(),
             record_count: count,
             beliefs: Vec::new(),
             belief_count: 0,
             log: log.finalize().to_vec(),
         })
     }
-}
 
-/// Every report and registry change, whatever the order and however often.
-#[derive(Default)]
-struct Records {
-    reports: BTreeMap<ReportKey, Digest>,
-    changes: BTreeSet<(&'static str, String, Digest)>,
-}
-
-impl Records {
-    fn take_in(&mut self, record: &Record) -> anyhow::Result<()> {
-        match decode_body(&record.body)? {
-            Body::Report(report) => {
-                let digest = report.body_digest;
-                let known = self.reports.entry(report.key()).or_insert(digest);
-                *known = digest.min(*known);
-            }
-            Body::Registry(change, ..) => {
-                let (kind, id) = match change {
-                    RegistryChange::Place(place) => ("place", place.id.to_string()),
-                    RegistryChange::Actor(actor) => ("actor", actor.id.to_string()),
-                    RegistryChange::Source(source) => ("source", source.id.to_string()),
-                    RegistryChange::SourceModel(model) => {
-                        ("source-model", model.digest().to_string())
-                    }
-                };
-                self.changes.insert((kind, id, Digest::of(&record.body)));
-            }
-            // It belongs to one log.
-            Body::Adopt { .. } => {}
-        }
-        Ok(())
+    async fn positions(&self) -> Result<Vec<v1::LogPosition>, Status> {
+        let ends = self.0.log.ends().await.map_err(unavailable)?;
+        let positions = self.0.partitions.all().zip(ends).skip(1);
+        Ok(positions
+            .map(|(partition, end)| v1::LogPosition {
+                partition: partition.0,
+                sequence: end.last_sequence.0,
+            })
+            .collect())
     }
 
-    /// SHA-256 over `kind NUL partner NUL id NUL body digest`, changes first.
-    fn finish(self) -> (Digest32, u64) {
-        let mut sum = sha2::Sha256::new();
-        let count = self.reports.len() + self.changes.len();
-        let mut add = |kind: &str, partner: &str, id: &str, digest: Digest| {
-            for text in [kind, partner, id] {
-                sum.update(text.as_bytes());
-                sum.update([0]);
-            }
-            sum.update(digest.0);
-        };
-        for (kind, id, digest) in &self.changes {
-            add(kind, "", id, *digest);
-        }
-        for (key, digest) in &self.reports {
-            add(
-                "report",
-                key.partner.as_str(),
-                &key.report.to_string(),
-                *digest,
-            );
-        }
-        (sum.finalize().into(), count as u64)
+    async fn verify(&self, up_to: &[v1::LogPosition]) -> Result<v1::RoleVerification, Status> {
+        verify(&self.0, up_to).await
     }
 }
-
-type Digest32 = [u8; 32];

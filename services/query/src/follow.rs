@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use ascertain_log::{Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever};
 use ascertain_proto::log::v1::StateRecord;
@@ -30,6 +31,8 @@ pub(crate) struct Replica {
     /// Up to when, microseconds since the Unix epoch, everything known is here.
     pub settled_us: AtomicI64,
     pub partitions: BTreeMap<PartitionId, Followed>,
+    /// How long a read waits for what it asks to have seen.
+    pub patience: Duration,
 }
 
 /// How far a partition was followed.

@@ -20,5 +20,6 @@ mod read;
 mod role;
 mod service;
 mod states;
+mod verify;
 
 pub use service::{Query, SERVICES};

@@ -47,6 +47,15 @@ impl Listing {
         batch.put(&self.id, key, Vec::new());
     }
 
+    /// How many reports are listed by time, and how many by id.
+    pub(crate) fn counts(&self) -> Result<(u64, u64), QueryError> {
+        let count = |family: &Family| {
+            let items = family.scan_prefix([]);
+            items.map(|item| item.map(|_| 1)).sum::<Result<u64, _>>()
+        };
+        Ok((count(&self.time)?, count(&self.id)?))
+    }
+
     /// The recording of a report that counts: of several, that with the smallest
     /// body digest; in several partitions, the first. With where it stands.
     pub(crate) fn report(

@@ -125,7 +125,7 @@ pub(crate) async fn see_all_known(
 }
 
 /// Waits until a record is seen, with all that it caused.
-async fn see(
+pub(crate) async fn see(
     replica: &Replica,
     partition: PartitionId,
     sequence: u64,

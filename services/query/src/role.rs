@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ascertain_domain::id::Digest;
 use ascertain_log::now;
-use ascertain_proto::v1::{PartitionStatus, RoleDigest, RoleStatus};
+use ascertain_proto::v1::{LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification};
 use ascertain_proto::{inward, outward};
 use ascertain_runtime::Role;
 use prost::Message as _;
@@ -14,6 +14,7 @@ use tonic::Status;
 use crate::error::QueryError;
 use crate::follow::{Followed, Replica};
 use crate::read::Asked;
+use crate::verify::verify;
 
 /// Query as a role of its node.
 pub(crate) struct QueryRole(pub Arc<Replica>);
@@ -91,5 +92,19 @@ impl Role for QueryRole {
             log: log.0.to_vec(),
             ..RoleDigest::default()
         })
+    }
+
+    async fn positions(&self) -> Result<Vec<LogPosition>, Status> {
+        let partitions = self.0.partitions.iter();
+        Ok(partitions
+            .map(|(partition, followed)| LogPosition {
+                partition: partition.0,
+                sequence: followed.states.borrow().report_sequence,
+            })
+            .collect())
+    }
+
+    async fn verify(&self, up_to: &[LogPosition]) -> Result<RoleVerification, Status> {
+        verify(&self.0, up_to).await
     }
 }

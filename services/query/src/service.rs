@@ -99,6 +99,7 @@ impl Query {
             report_incarnation,
             settled_us: AtomicI64::new(i64::MIN),
             partitions,
+            patience: config.limits.read_wait,
         });
         let stopping = shutdown.clone();
         tasks.worker("query registry", async move {

@@ -14,6 +14,8 @@ use ascertain_domain::id::PlaceId;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Record};
 use ascertain_proto::log::v1::{StateEntry, StateRecord};
+use ascertain_replica::{SetDigest, condense_entry};
+use ascertain_runtime::Checking;
 use ascertain_store::{Batch, Family, Store};
 use prost::Message as _;
 
@@ -137,6 +139,34 @@ impl States {
         Ok(found
             .map(|bytes| StateEntry::decode(bytes.as_slice()))
             .transpose()?)
+    }
+
+    /// Takes every entry up to a record of the report log into a digest. `up_to` says
+    /// which one that is for a place; `None` for a place that is none.
+    pub(crate) fn condense(
+        &self,
+        up_to: impl Fn(&PlaceId) -> Option<u64>,
+        digest: &mut SetDigest,
+        check: &mut Checking,
+    ) -> Result<(), QueryError> {
+        for item in self.entries.scan_prefix([]) {
+            let (key, value) = item?;
+            check.read(1);
+            let entry = StateEntry::decode(value.as_slice())?;
+            let sequence = key
+                .split_last_chunk::<8>()
+                .map_or(0, |(_, tail)| u64::from_be_bytes(*tail));
+            let place = entry
+                .state
+                .as_ref()
+                .and_then(|s| PlaceId::new(&s.place_id).ok());
+            match place.as_ref().and_then(&up_to) {
+                Some(up_to) if sequence <= up_to => condense_entry(sequence, &entry, digest),
+                Some(_) => {}
+                None => check.problem(format!("an entry of record {sequence} is of no place")),
+            }
+        }
+        Ok(())
     }
 
     /// The prefix of partition 0 that a partition saw at a knowledge time.

@@ -21,6 +21,7 @@ mod partition;
 mod progress;
 mod published;
 mod service;
+mod verify;
 
 pub use error::ReconcileError;
 pub use service::{Reconcile, SERVICES, open_state_log};

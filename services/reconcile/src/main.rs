@@ -35,7 +35,8 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     let place_partitions = partitions
         .checked_sub(1)
         .context("the report log has no partition")?;
-    let state_log = open_state_log(&config.data_dir, place_partitions).await?;
+    let history = report_log.incarnation().await?;
+    let state_log = open_state_log(&config.data_dir, place_partitions, history).await?;
     let report_log: Arc<dyn LogReader> = Arc::new(report_log);
     let (tasks, shutdown) = (&mut process.tasks, &process.shutdown);
     let reconcile =

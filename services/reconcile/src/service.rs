@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
-use ascertain_log::{LogReader, LogWriter, PartitionId};
+use ascertain_log::{Incarnation, LogReader, LogWriter, PartitionId};
 use ascertain_log_file::{FileLog, FileLogOptions};
 use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::outward;
 use ascertain_proto::v1::calibration_service_server::{self, CalibrationServiceServer};
-use ascertain_proto::v1::{Counter, PartitionStatus, RoleDigest, RoleStatus};
+use ascertain_proto::v1::{
+    Counter, LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification,
+};
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks, status};
 use ascertain_store::{Store, StoreOptions};
@@ -22,6 +24,7 @@ use tonic::service::RoutesBuilder;
 use crate::grpc::CalibrationHandler;
 use crate::partition::Partition;
 use crate::progress::Progress;
+use crate::verify::Kept;
 
 /// The gRPC services whose health is that of this role.
 pub const SERVICES: &[&str] = &[
@@ -50,14 +53,17 @@ pub struct Reconcile {
 /// derived: it is kept for ever.
 ///
 /// # Errors
-/// A damaged or locked log, or one with another number of partitions.
+/// A damaged or locked log, one with another number of partitions, or one that was
+/// computed from another history of the report log.
 pub async fn open_state_log(
     data_dir: &Path,
     place_partitions: u32,
+    report_log: Incarnation,
 ) -> anyhow::Result<Arc<dyn LogWriter>> {
     let mut options =
         FileLogOptions::new(data_dir.join("reconcile/state-log"), place_partitions + 1);
     options.max_record_bytes = MAX_STATE_RECORD_BYTES;
+    options.follows = Some(report_log);
     let opened = tokio::task::spawn_blocking(move || FileLog::open(options)).await?;
     Ok(Arc::new(opened.context("the state log cannot be opened")?))
 }
@@ -124,6 +130,13 @@ impl Reconcile {
             "reconcile health",
             be_ready(Arc::clone(&progress), health, shutdown.clone()),
         );
+        let kept = Kept {
+            state_log: Arc::clone(&state_log),
+            store: Arc::clone(&store),
+            evidence: evidence.clone(),
+            progress: Arc::clone(&progress),
+            patience: config.limits.read_wait,
+        };
         tasks.worker("reconcile store", keep_durable(store, shutdown.clone()));
         let calibration = CalibrationHandler {
             report_log: Arc::clone(&report_log),
@@ -138,6 +151,7 @@ impl Reconcile {
             state_log: Arc::clone(&state_log),
             registry,
             progress,
+            kept,
         };
         Ok(Self {
             state_log,
@@ -212,6 +226,7 @@ struct ReconcileRole {
     state_log: Arc<dyn LogWriter>,
     registry: RegistryReplica,
     progress: Arc<Progress>,
+    kept: Kept,
 }
 
 #[tonic::async_trait]
@@ -283,5 +298,19 @@ impl Role for ReconcileRole {
             log: ascertain_domain::id::Digest::of(&positions).0.to_vec(),
             ..RoleDigest::default()
         })
+    }
+
+    async fn positions(&self) -> Result<Vec<LogPosition>, Status> {
+        let partitions = (0..).zip(&self.progress.partitions).skip(1);
+        Ok(partitions
+            .map(|(partition, reached)| LogPosition {
+                partition,
+                sequence: reached.borrow().processed,
+            })
+            .collect())
+    }
+
+    async fn verify(&self, up_to: &[LogPosition]) -> Result<RoleVerification, Status> {
+        self.kept.verify(up_to).await
     }
 }

@@ -60,7 +60,8 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     };
     let ingest = Ingest::start(settings, log, store, system_clock(), tasks, shutdown).await?;
 
-    let log = open_state_log(&config.data_dir, config.partitions).await?;
+    let history = reports.incarnation().await?;
+    let log = open_state_log(&config.data_dir, config.partitions, history).await?;
     let states: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
     let followed = Arc::clone(&reports);
     let reconcile =

@@ -1,4 +1,11 @@
-//! What runs in a process, and what it holds.
+//! What runs in a process, and what it holds: asked, verified, backed up, restored,
+//! made anew.
+
+mod backup;
+mod rebuild;
+mod verify;
+
+use std::path::PathBuf;
 
 use ascertain_client::render;
 use ascertain_proto::v1::{
@@ -22,6 +29,49 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME", value_parser = input::time)]
         as_of: Option<Timestamp>,
     },
+    /// Read and check all that the processes keep on disk, and compare it
+    ///
+    /// Asks ingest, reconcile and query at their default addresses, or the one process at
+    /// --endpoint. They serve on meanwhile. Exit code 1 if anything is wrong.
+    Verify,
+    /// Back up both logs into a folder, while the node runs
+    ///
+    /// Asks ingest [default: http://127.0.0.1:7411] for the report log and reconcile
+    /// [default: http://127.0.0.1:7412] for the state log, or the one process at --endpoint.
+    /// What the folder holds already is not copied again. All of it is checked in the end.
+    Backup {
+        /// The folder; made if it is not there
+        dir: PathBuf,
+        /// Back nothing up: check a backup that is there; needs no server
+        #[arg(long)]
+        verify_only: bool,
+    },
+    /// Make the logs of a data folder again from a backup; needs no server
+    ///
+    /// The backup is verified first. The logs are new histories: write tokens and page
+    /// tokens of the old ones are refused, and followers begin anew. Stop the processes
+    /// that use the data folder before.
+    Restore {
+        /// The backup's folder
+        dir: PathBuf,
+        /// The data folder to restore into
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Set logs and stores that are there aside, beside where they were
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Have the stores made anew from the logs at the next start; needs no server
+    ///
+    /// Stop the processes that use the data folder before. What is there is set aside.
+    Rebuild {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Whose store [default: of all three]
+        #[arg(long, value_enum)]
+        role: Vec<rebuild::Role>,
+    },
 }
 
 const STATUS_HEADER: &[&str] = &[
@@ -43,15 +93,26 @@ const DIGEST_HEADER: &[&str] = &[
 ];
 
 pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
-    let client = context.reader()?;
     match command {
+        Command::Verify => verify::run(context).await,
+        Command::Backup {
+            dir,
+            verify_only: true,
+        } => backup::check(&dir, context).await,
+        Command::Backup { dir, .. } => backup::take(&dir, context).await,
+        Command::Restore { dir, data, replace } => {
+            backup::restore((&dir, &data), replace, context).await
+        }
+        Command::Rebuild { data, role } => rebuild::run(&data, &role, context),
         Command::Status => {
+            let client = context.reader()?;
             let status = client.get_node_status(GetNodeStatusRequest {}).await?;
             let rows = || Rows::new(STATUS_HEADER, status.roles.iter().flat_map(role_rows));
             let text = status_text(&status, &rows());
             context.show("GetNodeStatusResponse", &status, rows, Some(text))
         }
         Command::Digest { as_of } => {
+            let client = context.reader()?;
             let digest = client
                 .get_node_digest(GetNodeDigestRequest { as_of })
                 .await?;

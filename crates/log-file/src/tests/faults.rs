@@ -1,135 +1,109 @@
-//! A disk that fails.
+//! A disk that fails or is full.
 
-use std::fs::File;
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ascertain_log::conformance::append;
+use ascertain_log::conformance::{PARTITIONS, append};
 use ascertain_log::{AppendError, LogWriter};
 
-use super::{Home, bodies, put};
-use crate::FileLog;
-use crate::disk::{Disk, RealDisk};
+use super::{bodies, put};
+use crate::simulated::SimulatedDisk;
+use crate::{FileLog, FileLogOptions};
 
-#[derive(Default)]
-struct Faults {
-    /// A write leaves half of its bytes and says that the disk is full.
-    full: AtomicBool,
-    /// A write, a sync, a truncation fails.
-    no_write: AtomicBool,
-    no_sync: AtomicBool,
-    no_truncate: AtomicBool,
-    syncs: AtomicUsize,
+fn open(disk: &SimulatedDisk) -> FileLog {
+    FileLog::open(options(disk)).unwrap()
 }
 
-struct FaultyDisk(Arc<Faults>);
-
-fn check(fault: &AtomicBool) -> io::Result<()> {
-    match fault.load(Ordering::SeqCst) {
-        true => Err(io::Error::other("the disk is broken")),
-        false => Ok(()),
-    }
-}
-
-impl Disk for FaultyDisk {
-    fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-        check(&self.0.no_write)?;
-        if self.0.full.load(Ordering::SeqCst) {
-            RealDisk.write(file, &bytes[..bytes.len() / 2], offset)?;
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        RealDisk.write(file, bytes, offset)
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        self.0.syncs.fetch_add(1, Ordering::SeqCst);
-        check(&self.0.no_sync)?;
-        RealDisk.sync(file)
-    }
-
-    fn truncate(&self, file: &File, length: u64) -> io::Result<()> {
-        check(&self.0.no_truncate)?;
-        RealDisk.truncate(file, length)
-    }
-}
-
-fn open(home: &Home) -> (FileLog, Arc<Faults>) {
-    let faults = Arc::new(Faults::default());
-    let disk = Box::new(FaultyDisk(Arc::clone(&faults)));
-    let log = FileLog::open_on(home.options(), true, disk).unwrap();
-    (log, faults)
+fn options(disk: &SimulatedDisk) -> FileLogOptions {
+    let mut options = FileLogOptions::new("log", PARTITIONS);
+    options.disk = Arc::new(disk.clone());
+    options
 }
 
 #[tokio::test]
 async fn a_full_disk_refuses_and_the_log_goes_on_when_there_is_space_again() {
-    let home = Home::new();
-    let (log, faults) = open(&home);
+    let disk = SimulatedDisk::new(8 << 20, 1);
+    let log = open(&disk);
     put(&log, &[(1, "a")]).await;
-    faults.full.store(true, Ordering::SeqCst);
-    let refused = log.append(vec![append(1, "b"), append(1, "c")]).await;
-    assert!(matches!(refused, Err(AppendError::Refused(_))));
-    faults.full.store(false, Ordering::SeqCst);
-    put(&log, &[(1, "d")]).await;
-    assert_eq!(bodies(&log, 1).await, ["a", "d"]);
+    let large = "x".repeat(1 << 18);
+    let mut taken = 0;
+    let refused = loop {
+        match log.append(vec![append(2, &large), append(1, "b")]).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, AppendError::NoSpace(_)), "{refused}");
+    assert!(taken > 0);
+    // What still fits is still taken.
+    let mut expected = vec!["a"];
+    expected.extend((0..taken).map(|_| "b"));
+    assert_eq!(bodies(&log, 1).await, expected);
+    disk.set_capacity(32 << 20);
+    log.append(vec![append(2, &large), append(1, "d")])
+        .await
+        .unwrap();
+    expected.push("d");
+    assert_eq!(bodies(&log, 1).await, expected);
     drop(log);
-    assert_eq!(bodies(&home.open(), 1).await, ["a", "d"]);
+    assert_eq!(bodies(&open(&disk), 1).await, expected);
+}
+
+#[tokio::test]
+async fn the_last_of_the_space_is_left_to_others() {
+    let disk = SimulatedDisk::new(8 << 20, 1);
+    let mut options = options(&disk);
+    options.min_free_bytes = 6 << 20;
+    let log = FileLog::open(options).unwrap();
+    put(&log, &[(1, "a")]).await;
+    let large = "x".repeat(1 << 18);
+    let refused = loop {
+        if let Err(error) = log.append(vec![append(2, &large)]).await {
+            break error;
+        }
+    };
+    assert!(matches!(refused, AppendError::NoSpace(_)), "{refused}");
+    let used: usize = disk.files().iter().map(|(_, length)| length).sum();
+    assert!(used < 4 << 20, "{used} bytes are used");
+    disk.set_capacity(16 << 20);
+    put(&log, &[(1, "c")]).await;
+    assert_eq!(bodies(&log, 1).await, ["a", "c"]);
 }
 
 #[tokio::test]
 async fn an_unknown_outcome_is_said_and_nothing_is_taken_after_it() {
-    let faults: [fn(&Faults) -> &AtomicBool; 2] =
-        [|faults| &faults.no_write, |faults| &faults.no_sync];
+    let faults: [fn(&SimulatedDisk, bool); 2] =
+        [SimulatedDisk::fail_write, SimulatedDisk::fail_sync];
     for broken in faults {
-        let home = Home::new();
-        let (log, faults) = open(&home);
+        let disk = SimulatedDisk::new(8 << 20, 1);
+        let log = open(&disk);
         put(&log, &[(1, "a")]).await;
-        broken(&faults).store(true, Ordering::SeqCst);
+        broken(&disk, true);
         let unknown = log.append(vec![append(1, "b")]).await;
         assert!(matches!(unknown, Err(AppendError::OutcomeUnknown(_))));
         // The disk is well again, but what a failed sync lost is not known.
-        broken(&faults).store(false, Ordering::SeqCst);
-        let syncs = faults.syncs.load(Ordering::SeqCst);
+        broken(&disk, false);
+        let operations = disk.operations();
         let refused = log.append(vec![append(1, "c")]).await;
         assert!(matches!(refused, Err(AppendError::Refused(_))));
-        assert_eq!(faults.syncs.load(Ordering::SeqCst), syncs);
+        assert_eq!(disk.operations(), operations);
         assert_eq!(bodies(&log, 1).await, ["a"]);
         drop(log);
-        let log = home.open();
+        let log = open(&disk);
         assert_eq!(bodies(&log, 1).await[0], "a");
         put(&log, &[(1, "d")]).await;
     }
 }
 
 #[tokio::test]
-async fn a_full_disk_that_cannot_be_tidied_leaves_the_outcome_unknown() {
-    let home = Home::new();
-    let (log, faults) = open(&home);
-    faults.full.store(true, Ordering::SeqCst);
-    faults.no_truncate.store(true, Ordering::SeqCst);
-    let unknown = log.append(vec![append(1, "b")]).await;
-    assert!(matches!(unknown, Err(AppendError::OutcomeUnknown(_))));
-    let refused = log.append(vec![append(1, "c")]).await;
-    assert!(matches!(refused, Err(AppendError::Refused(_))));
-}
-
-#[tokio::test]
-async fn nothing_is_acknowledged_before_it_is_synced() {
-    let home = Home::new();
-    let (log, faults) = open(&home);
-    for n in 1..=20 {
-        put(&log, &[(1, "a"), (2, "b")]).await;
-        assert!(faults.syncs.load(Ordering::SeqCst) >= n);
-    }
-}
-
-#[tokio::test]
 async fn appends_that_wait_together_share_a_sync() {
-    let home = Home::new();
-    let (log, faults) = open(&home);
+    let disk = SimulatedDisk::new(64 << 20, 1);
+    let log = open(&disk);
+    put(&log, &[(1, "the space is made")]).await;
+    let before = disk.operations();
     let appends = (0..500).map(|n| log.append(vec![append(1, &n.to_string())]));
     for outcome in futures::future::join_all(appends).await {
         outcome.unwrap();
     }
-    assert!(faults.syncs.load(Ordering::SeqCst) < 500);
+    // A group takes a write, a mark and a sync.
+    assert!(disk.operations() - before < 500);
 }

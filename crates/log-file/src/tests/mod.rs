@@ -1,9 +1,12 @@
 //! What the file log promises beyond the contract: restarts, crashes, damage.
 
+mod copied;
 mod crash;
 mod damage;
 mod faults;
 mod model;
+mod old;
+mod power;
 mod restart;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ascertain_log::conformance::{PARTITIONS, all, append, next_records};
-use ascertain_log::{LogReader, LogWriter, PartitionId, Record, Sequence};
+use ascertain_log::{Incarnation, LogReader, LogWriter, PartitionId, Record, Sequence};
 use tempfile::TempDir;
 
 use crate::{FileLog, FileLogOptions};
@@ -50,7 +53,7 @@ struct Home {
 impl Home {
     fn new() -> Self {
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: folder(),
             segment_bytes: 1 << 20,
         }
     }
@@ -69,15 +72,39 @@ impl Home {
         crate::folder::segment_path(self.folder.path(), number)
     }
 
+    /// The newest watermark of a segment.
+    fn mark(&self, number: u32) -> crate::mark::Mark {
+        let bytes = std::fs::read(self.segment(number)).unwrap();
+        let incarnation = Incarnation(crate::frame::array_at(&bytes, 16));
+        crate::scan::newest_mark(&bytes, crate::frame::seed(incarnation, number)).unwrap()
+    }
+
+    /// Where the frames of a segment end.
+    fn written(&self, number: u32) -> usize {
+        usize::try_from(self.mark(number).written).unwrap()
+    }
+
+    /// Changes the bytes of a segment.
+    fn edit(&self, number: u32, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = std::fs::read(self.segment(number)).unwrap();
+        change(&mut bytes);
+        std::fs::write(self.segment(number), bytes).unwrap();
+    }
+
     /// A copy of the folder as it is now: what a crash would leave.
     fn copy(&self) -> Self {
         let copy = Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder: folder(),
             segment_bytes: self.segment_bytes,
         };
         copy_files(self.folder.path(), copy.folder.path());
         copy
     }
+}
+
+/// In memory where that is possible: these tests sync thousands of times.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 fn copy_files(from: &Path, to: &Path) {

@@ -119,6 +119,11 @@ impl Index {
         self.commit(batch)
     }
 
+    /// Reads and checks every value; gives their number.
+    pub(crate) fn verify(&self) -> Result<u64, IndexError> {
+        self.with_store(Store::verify)
+    }
+
     /// Makes everything so far durable, so that a start has less to read.
     pub(crate) fn sync(&self) -> Result<(), IndexError> {
         self.with_store(Store::sync)
@@ -138,10 +143,10 @@ impl Index {
         self.with_store(|store| store.commit(batch))
     }
 
-    fn with_store(
+    fn with_store<T>(
         &self,
-        act: impl FnOnce(&Store) -> Result<(), StoreError>,
-    ) -> Result<(), IndexError> {
+        act: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, IndexError> {
         let store = self.store.read().unwrap_or_else(PoisonError::into_inner);
         Ok(store.as_ref().map_or(Err(StoreError::Closed), act)?)
     }

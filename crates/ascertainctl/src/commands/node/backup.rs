@@ -1,0 +1,119 @@
+//! Backups: taken, checked, restored.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ascertain_backup::{LogPart, Manifest, Progress, Source};
+use ascertain_log_remote::RemoteLog;
+use ascertain_proto::log::v1::LogKind;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output::{Context, Rows};
+
+const HEADER: &[&str] = &["log", "partition", "last_sequence", "known_at", "chain"];
+
+/// Takes a backup.
+pub(crate) async fn take(dir: &Path, context: &mut Context<'_>) -> Result<(), Failure> {
+    // The clients say precisely what is wrong with an address, and what cannot be reached.
+    let reports = context.writer()?;
+    let states = context.calibrator(ascertain_client::DEFAULT_DEADLINE)?;
+    for client in [&reports, &states] {
+        client
+            .get_node_status(ascertain_proto::v1::GetNodeStatusRequest {})
+            .await?;
+    }
+    let source = Source {
+        reports: Arc::new(RemoteLog::new(reports.channel(), LogKind::Reports)),
+        states: Arc::new(RemoteLog::new(states.channel(), LogKind::States)),
+    };
+    let talk = &mut *context.talk;
+    let taken = ascertain_backup::take(&source, dir, told(talk, "copied")).await?;
+    let kind = if taken.was_incremental {
+        "added to"
+    } else {
+        "backed up into"
+    };
+    let (new, dir) = (taken.new_records, dir.display());
+    context.say(&format!(
+        "{kind} {dir}: {new} new records, all of it checked"
+    ))?;
+    show(&taken.manifest, json!({ "newRecords": new }), context)
+}
+
+/// Checks a backup.
+pub(crate) async fn check(dir: &Path, context: &mut Context<'_>) -> Result<(), Failure> {
+    let manifest = ascertain_backup::verify(dir).await?;
+    context.say(&format!("{} is whole", dir.display()))?;
+    show(&manifest, json!({}), context)
+}
+
+/// Restores a backup.
+pub(crate) async fn restore(
+    (dir, data): (&Path, &Path),
+    replace: bool,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let talk = &mut *context.talk;
+    let restored = ascertain_backup::restore(dir, data, replace, told(talk, "restored")).await?;
+    for aside in &restored.set_aside {
+        context.say(&format!("set aside: {}", aside.display()))?;
+    }
+    let (records, data) = (restored.records, data.display());
+    context.say(&format!(
+        "{records} records are in {data}; start the node, and the stores are made anew"
+    ))?;
+    let aside = restored.set_aside.iter();
+    let aside: Vec<String> = aside.map(|path| path.display().to_string()).collect();
+    show(&restored.manifest, json!({ "setAside": aside }), context)
+}
+
+/// Says now and then how far it is.
+fn told<'a>(
+    talk: &'a mut (dyn std::io::Write + Send),
+    what: &'static str,
+) -> impl FnMut(Progress) + use<'a> {
+    let mut last = None;
+    move |Progress { done, of }| {
+        let percent = done.saturating_mul(100).checked_div(of).unwrap_or(100);
+        if last != Some(percent / 10) {
+            last = Some(percent / 10);
+            // Nobody is left to tell when stderr itself is gone.
+            let _ = writeln!(talk, "{what}: {done} of {of} records");
+        }
+    }
+}
+
+fn show(manifest: &Manifest, more: Value, context: &mut Context<'_>) -> Result<(), Failure> {
+    let mut value = serde_json::to_value(manifest).map_err(std::io::Error::from)?;
+    if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
+        fields.extend(more);
+    }
+    let logs = [
+        ("report-log", &manifest.report_log),
+        ("state-log", &manifest.state_log),
+    ];
+    let rows = || {
+        Rows::new(
+            HEADER,
+            logs.iter().flat_map(|(name, part)| rows_of(name, part)),
+        )
+    };
+    let (digest, count) = (&manifest.records.digest, manifest.records.count);
+    let text = format!("{}records {count}, digest {digest}\n", rows().to_text());
+    context.show_as(&value, rows, Some(text))
+}
+
+fn rows_of(name: &str, part: &LogPart) -> Vec<Vec<String>> {
+    let ends = part.partitions.iter().enumerate();
+    let row = |(partition, end): (usize, &ascertain_backup::Ends)| {
+        vec![
+            name.to_owned(),
+            partition.to_string(),
+            end.last_sequence.to_string(),
+            end.known_at.clone().unwrap_or_else(|| "-".to_owned()),
+            end.chain.clone(),
+        ]
+    };
+    ends.map(row).collect()
+}

@@ -1,0 +1,86 @@
+//! Why a backup cannot be taken, trusted or restored.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ascertain_log::{AppendError, FollowError};
+use ascertain_log_file::OpenError;
+
+/// Why a backup cannot be taken, trusted or restored.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is no backup in the folder, or none that was ever finished.
+    #[error("there is no finished backup in {}", .0.display())]
+    None(PathBuf),
+    /// The folder holds the backup of another history of the logs. Take a new folder.
+    #[error("{} holds a backup of another history of the {log}; back up into a new folder", folder.display())]
+    OtherHistory {
+        /// The backup's folder.
+        folder: PathBuf,
+        /// Which log.
+        log: &'static str,
+    },
+    /// The backup is not what was written.
+    #[error("the backup in {} is damaged: {detail}", folder.display())]
+    Damaged {
+        /// The backup's folder.
+        folder: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// The backup was made by a later version.
+    #[error("the backup in {} has format {format}, which is not known here", folder.display())]
+    Format {
+        /// The backup's folder.
+        folder: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+    /// There are logs where they are to be restored to. They can be replaced.
+    #[error("{} is there already; replace it, or restore into another folder", .0.display())]
+    Occupied(PathBuf),
+    /// A process uses the data folder, or another backup is being taken.
+    #[error("{} is in use by another process; stop it first", .0.display())]
+    InUse(PathBuf),
+    /// A log of the node cannot be followed.
+    #[error("the {log} cannot be followed: {source}")]
+    Follow {
+        /// Which log.
+        log: &'static str,
+        /// Why.
+        source: FollowError,
+    },
+    /// A log of the backup cannot be opened.
+    #[error("a log of the backup cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    /// A record cannot be written.
+    #[error("a record cannot be written: {0}")]
+    Append(#[from] AppendError),
+    /// A record cannot be read by this version.
+    #[error("a record of the report log cannot be read: {0}")]
+    Record(#[from] ascertain_replica::ReplicaError),
+    /// A file or folder cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl BackupError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |source| Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(folder: &Path, detail: impl Into<String>) -> Self {
+        Self::Damaged {
+            folder: folder.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}

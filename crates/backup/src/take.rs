@@ -1,0 +1,213 @@
+//! Taking a backup: following both logs to where they end now.
+
+use std::fs;
+use std::path::Path;
+
+use ascertain_log::{End, Incarnation, LogReader, PartitionId, Sequence, now};
+use ascertain_log_file::FileLog;
+use futures::StreamExt;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::error::BackupError;
+use crate::manifest::{Ends, LogPart, Manifest};
+use crate::verify::{file_hashes, records_of};
+use crate::{Progress, REPORT_LOG, STATE_LOG, Source, UNDER_WAY, options, sync_folder};
+
+/// What was backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Records that were not in the folder before.
+    pub new_records: u64,
+    /// Whether the folder held a backup before.
+    pub was_incremental: bool,
+}
+
+/// Where a log ends, and which one it is.
+pub(crate) struct Described {
+    name: &'static str,
+    folder: &'static str,
+    incarnation: Incarnation,
+    pub(crate) ends: Vec<End>,
+}
+
+/// Backs both logs up into a folder, which is made if it is not there. What a backup
+/// in it holds already is not copied again. In the end all of it is read and checked.
+///
+/// # Errors
+/// Every [`BackupError`] but [`BackupError::None`] and [`BackupError::Occupied`]. The
+/// backup that the folder held before stays good.
+pub async fn take(
+    source: &Source,
+    folder: &Path,
+    mut progress: impl FnMut(Progress),
+) -> Result<Taken, BackupError> {
+    fs::create_dir_all(folder).map_err(BackupError::io(folder))?;
+    let _lock = lock(folder)?;
+    let before = match Manifest::read(folder) {
+        Ok(manifest) => Some(manifest),
+        Err(BackupError::None(_)) => None,
+        Err(error) => return Err(error),
+    };
+    // First the state log: what it rests on is then within the report log.
+    let states = describe("state log", STATE_LOG, source.states.as_ref()).await?;
+    let reports = describe("report log", REPORT_LOG, source.reports.as_ref()).await?;
+    if let Some(before) = &before {
+        of_this_history(folder, &before.state_log, &states)?;
+        of_this_history(folder, &before.report_log, &reports)?;
+    }
+    let marker = folder.join(UNDER_WAY);
+    fs::write(&marker, b"").map_err(BackupError::io(&marker))?;
+    sync_folder(folder).map_err(BackupError::io(folder))?;
+
+    let (report_copy, state_copy) = (
+        open(folder, &reports, None)?,
+        open(folder, &states, Some(reports.incarnation))?,
+    );
+    let mut at = Progress {
+        done: 0,
+        of: missing(&report_copy, &reports).await? + missing(&state_copy, &states).await?,
+    };
+    progress(at);
+    let mut copied = |records: usize| {
+        at.done += records as u64;
+        progress(at);
+    };
+    copy(source.reports.as_ref(), &reports, &report_copy, &mut copied).await?;
+    copy(source.states.as_ref(), &states, &state_copy, &mut copied).await?;
+    let new_records = at.done;
+    // Closed, their files do not change any more.
+    drop((report_copy, state_copy));
+
+    let part = |log: &Described| -> Result<LogPart, BackupError> {
+        Ok(LogPart {
+            incarnation: crate::manifest::hex(&log.incarnation.0),
+            partitions: log.ends.iter().map(Ends::from).collect(),
+            files: file_hashes(&folder.join(log.folder))?,
+        })
+    };
+    let (report_part, state_part) = (part(&reports)?, part(&states)?);
+    let records = records_of(folder, &report_part, &state_part).await?;
+    let manifest = Manifest::new(report_part, state_part, records, now().to_string());
+    manifest.write(folder)?;
+    fs::remove_file(&marker).map_err(BackupError::io(&marker))?;
+    sync_folder(folder).map_err(BackupError::io(folder))?;
+    Ok(Taken {
+        manifest,
+        new_records,
+        was_incremental: before.is_some(),
+    })
+}
+
+/// Takes the folder's lock, held as long as the file is open.
+fn lock(folder: &Path) -> Result<fs::File, BackupError> {
+    let path = folder.join("lock");
+    let file = fs::File::options().create(true).append(true).open(&path);
+    let file = file.map_err(BackupError::io(&path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(BackupError::InUse(folder.to_owned())),
+        Err(error) => Err(BackupError::io(&path)(error.into())),
+    }
+}
+
+pub(crate) async fn describe(
+    name: &'static str,
+    folder: &'static str,
+    log: &dyn LogReader,
+) -> Result<Described, BackupError> {
+    let failed = |source| BackupError::Follow { log: name, source };
+    Ok(Described {
+        name,
+        folder,
+        incarnation: log.incarnation().await.map_err(failed)?,
+        ends: log.ends().await.map_err(failed)?,
+    })
+}
+
+fn of_this_history(folder: &Path, part: &LogPart, log: &Described) -> Result<(), BackupError> {
+    let goes_on = part.partitions.len() == log.ends.len()
+        && part
+            .sequences()
+            .iter()
+            .zip(&log.ends)
+            .all(|(known, end)| *known <= end.last_sequence);
+    if part.is_of(log.incarnation) && goes_on {
+        return Ok(());
+    }
+    Err(BackupError::OtherHistory {
+        folder: folder.to_owned(),
+        log: log.name,
+    })
+}
+
+fn open(
+    folder: &Path,
+    log: &Described,
+    follows: Option<Incarnation>,
+) -> Result<FileLog, BackupError> {
+    let partitions = u32::try_from(log.ends.len()).unwrap_or(u32::MAX);
+    let mut options = options(folder.join(log.folder), partitions);
+    options.follows = follows;
+    Ok(FileLog::open(options)?)
+}
+
+/// How many records of a log its copy lacks.
+async fn missing(copy: &FileLog, log: &Described) -> Result<u64, BackupError> {
+    let failed = |source| BackupError::Follow {
+        log: log.name,
+        source,
+    };
+    let there = copy.ends().await.map_err(failed)?;
+    let lacks =
+        |(end, there): (&End, &End)| end.last_sequence.0.saturating_sub(there.last_sequence.0);
+    Ok(log.ends.iter().zip(&there).map(lacks).sum())
+}
+
+/// Follows a log to its ends, and appends what its copy lacks.
+pub(crate) async fn copy(
+    log: &dyn LogReader,
+    described: &Described,
+    copy: &FileLog,
+    copied: &mut impl FnMut(usize),
+) -> Result<(), BackupError> {
+    let failed = |source| BackupError::Follow {
+        log: described.name,
+        source,
+    };
+    let there = copy.ends().await.map_err(failed)?;
+    for ((partition, end), there) in (0..).map(PartitionId).zip(&described.ends).zip(there) {
+        let mut after = there.last_sequence;
+        let mut follow = log.follow(partition, after, Some(described.incarnation));
+        while after < end.last_sequence {
+            let Some(batch) = follow.next().await else {
+                break;
+            };
+            let mut batch = batch.map_err(failed)?;
+            batch.retain(|record| record.position.sequence <= end.last_sequence);
+            after = batch.last().map_or(after, |last| last.position.sequence);
+            let records = batch.len();
+            copy.append_copied(batch).await?;
+            copied(records);
+        }
+        reached(described, partition, after, end)?;
+    }
+    Ok(())
+}
+
+fn reached(
+    log: &Described,
+    partition: PartitionId,
+    after: Sequence,
+    end: &End,
+) -> Result<(), BackupError> {
+    if after >= end.last_sequence {
+        return Ok(());
+    }
+    let detail = format!("partition {partition} ended at record {after}");
+    Err(BackupError::Follow {
+        log: log.name,
+        source: ascertain_log::FollowError::Unavailable(detail),
+    })
+}
