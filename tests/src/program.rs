@@ -1,9 +1,9 @@
 //! A real binary in a process of its own.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
 
 use anyhow::Context as _;
@@ -11,7 +11,9 @@ use ascertain_standalone::ready;
 
 /// A process under test; killed when it is dropped.
 pub struct Program {
+    name: String,
     child: Child,
+    lines: Option<Lines<BufReader<ChildStderr>>>,
     /// Where it listens, in the order in which it said so.
     pub listens: Vec<SocketAddr>,
 }
@@ -85,6 +87,16 @@ impl Program {
         set: &[String],
         addresses: usize,
     ) -> anyhow::Result<Self> {
+        let mut program = Self::launch(name, data_dir, set)?;
+        program.listening(addresses)?;
+        Ok(program)
+    }
+
+    /// Starts a binary on free ports, or on those that are set, and waits for nothing.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn launch(name: &str, data_dir: &Path, set: &[String]) -> anyhow::Result<Self> {
         let mut command = Command::new(binaries()?.join(name));
         if name == "ascertain" {
             command.arg("serve");
@@ -106,23 +118,50 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = child.stderr.take().context("no stderr")?;
-        let mut lines = BufReader::new(stderr).lines();
-        let mut listens = Vec::new();
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            lines: Some(BufReader::new(stderr).lines()),
+            listens: Vec::new(),
+        })
+    }
+
+    /// Waits until it says that it listens on so many addresses.
+    ///
+    /// # Errors
+    /// If it ends before.
+    pub fn listening(&mut self, addresses: usize) -> anyhow::Result<()> {
+        let mut lines = self.lines.take().context("it listens already")?;
         let mut said = Vec::new();
-        while listens.len() < addresses {
+        while self.listens.len() < addresses {
             let Some(line) = lines.next().transpose()? else {
-                let status = child.wait()?;
+                let status = self.child.wait()?;
                 anyhow::bail!(
-                    "{name} ended with {status} before it listened:\n{}",
+                    "{} ended with {status} before it listened:\n{}",
+                    self.name,
                     said.join("\n")
                 );
             };
-            listens.extend(listening(&line));
+            self.listens.extend(listening(&line));
             said.push(line);
         }
         // Keep reading, so that the process never waits for us.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Ok(Self { child, listens })
+        Ok(())
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
     }
 
     /// An address of it.

@@ -20,7 +20,7 @@ use prost_types::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every frame of a log, partition by partition, as far as it is there now.
-async fn frames(client: &Client, log: LogKind) -> anyhow::Result<Vec<Frame>> {
+pub(crate) async fn frames(client: &Client, log: LogKind) -> anyhow::Result<Vec<Frame>> {
     let mut service = LogServiceClient::new(client.channel()).max_decoding_message_size(16 << 20);
     let request = DescribeLogRequest { log: log.into() };
     let ends = service.describe_log(request).await?.into_inner().ends;
@@ -151,7 +151,11 @@ pub async fn digests(ingest: &Client, query: &Client, as_of: &str) -> anyhow::Re
     })
 }
 
-async fn caught_up(ingest: &Client, query: &Client) -> anyhow::Result<()> {
+/// Waits until query has seen all that ingest has now.
+///
+/// # Errors
+/// If query does not catch up.
+pub async fn caught_up(ingest: &Client, query: &Client) -> anyhow::Result<()> {
     let of = async |client: &Client, role: &str| {
         let answer = client.get_node_status(GetNodeStatusRequest {}).await?;
         let found = answer.roles.into_iter().find(|r| r.role == role);

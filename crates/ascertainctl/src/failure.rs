@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Write};
 
 use ascertain_backup::BackupError;
 use ascertain_client::ClientError;
+use ascertain_client::files::FileError;
 use ascertain_client::json::JsonError;
 use ascertain_store::StoreError;
 
@@ -42,6 +43,12 @@ pub(crate) enum Failure {
     /// The server's answer lacks what the contract promises.
     #[error("the answer is empty")]
     Empty,
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::Usage(error.to_string())
+    }
 }
 
 impl From<csv::Error> for Failure {

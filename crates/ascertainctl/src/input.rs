@@ -2,10 +2,9 @@
 
 use std::io::Read;
 
-use ascertain_client::json;
-use ascertain_proto::v1::{ApplyRegistryRequest, Backfill, ReadOptions, Report, ReportSubmission};
+use ascertain_client::files;
+use ascertain_proto::v1::{ApplyRegistryRequest, Backfill, ReadOptions, ReportSubmission};
 use prost_types::Timestamp;
-use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -92,102 +91,30 @@ pub(crate) fn read(file: &str) -> Result<String, Failure> {
     read.map_err(|error| Failure::Usage(format!("{file} cannot be read: {error}")))
 }
 
-/// All reports of a text: each document one report, a list of them, or an object
-/// with `reports` or `submissions`.
+/// All reports of a text, as the flags say.
 ///
 /// # Errors
-/// [`Failure::Usage`] with every report that does not fit the contract, counted from 1.
+/// [`Failure::Usage`] with every report that does not fit the contract.
 pub(crate) fn submissions(text: &str, args: &WriteArgs) -> Result<Vec<ReportSubmission>, Failure> {
-    let documents = json::parse(text).map_err(|error| usage(&error))?;
-    let values: Vec<Value> = documents
-        .into_iter()
-        .map(items)
-        .collect::<Result<Vec<_>, _>>()?
-        .concat();
-    if values.is_empty() {
-        return Err(Failure::Usage("there is no report in the input".to_owned()));
-    }
-    let (mut submissions, mut mistakes) = (Vec::new(), Vec::new());
-    for (index, value) in values.into_iter().enumerate() {
-        match submission(value) {
-            Ok(submission) => submissions.push(ReportSubmission {
-                validate_only: args.validate_only || submission.validate_only,
-                // A time that stands in the file is closer to the report than a flag.
-                backfill: submission.backfill.clone().or_else(|| args.backfill()),
-                ..submission
-            }),
-            Err(error) => mistakes.push(format!("report {}: {error}", index + 1)),
-        }
-    }
-    if mistakes.is_empty() {
-        Ok(submissions)
-    } else {
-        Err(Failure::Usage(mistakes.join("\n")))
-    }
+    let submissions = files::submissions(text)?.into_iter();
+    let submissions = submissions.map(|submission| ReportSubmission {
+        validate_only: args.validate_only || submission.validate_only,
+        // A time that stands in the file is closer to the report than a flag.
+        backfill: submission.backfill.clone().or_else(|| args.backfill()),
+        ..submission
+    });
+    Ok(submissions.collect())
 }
 
-fn items(document: Value) -> Result<Vec<Value>, Failure> {
-    match document {
-        Value::Array(items) => Ok(items),
-        Value::Object(mut fields) => {
-            for key in ["reports", "submissions"] {
-                match fields.remove(key) {
-                    Some(Value::Array(items)) if fields.is_empty() => return Ok(items),
-                    Some(Value::Array(_)) => {
-                        let others: Vec<&str> = fields.keys().map(String::as_str).collect();
-                        let others = others.join(", ");
-                        return Err(Failure::Usage(format!("beside {key} there is {others}")));
-                    }
-                    Some(_) => return Err(Failure::Usage(format!("{key} is not a list"))),
-                    None => {}
-                }
-            }
-            Ok(vec![Value::Object(fields)])
-        }
-        _ => Err(Failure::Usage(
-            "the input is neither a report nor a list of reports".to_owned(),
-        )),
-    }
-}
-
-fn submission(value: Value) -> Result<ReportSubmission, json::JsonError> {
-    if value.get("report").is_some() {
-        return json::from_value("ReportSubmission", value);
-    }
-    let report: Report = json::from_value("Report", value)?;
-    Ok(ReportSubmission {
-        report: Some(report),
-        ..ReportSubmission::default()
-    })
-}
-
-/// The registry entries of a text: documents with `places`, `actors` or `sources`.
+/// The registry entries of a text, as the flags say.
 ///
 /// # Errors
 /// [`Failure::Usage`] where it does not fit the contract, or holds nothing.
 pub(crate) fn registry(text: &str, args: &WriteArgs) -> Result<ApplyRegistryRequest, Failure> {
-    let mut all = ApplyRegistryRequest::default();
-    for document in json::parse(text).map_err(|error| usage(&error))? {
-        let one: ApplyRegistryRequest =
-            json::from_value("ApplyRegistryRequest", document).map_err(|error| usage(&error))?;
-        all.places.extend(one.places);
-        all.actors.extend(one.actors);
-        all.sources.extend(one.sources);
-        all.validate_only |= one.validate_only;
-        all.backfill = one.backfill.or(all.backfill);
-    }
-    if all.places.is_empty() && all.actors.is_empty() && all.sources.is_empty() {
-        return Err(Failure::Usage(
-            "the input holds no places, actors or sources".to_owned(),
-        ));
-    }
-    all.validate_only |= args.validate_only;
-    all.backfill = all.backfill.or_else(|| args.backfill());
-    Ok(all)
-}
-
-fn usage(error: &json::JsonError) -> Failure {
-    Failure::Usage(error.to_string())
+    let mut request = files::registry(text)?;
+    request.validate_only |= args.validate_only;
+    request.backfill = request.backfill.or_else(|| args.backfill());
+    Ok(request)
 }
 
 #[cfg(test)]

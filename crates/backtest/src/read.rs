@@ -15,9 +15,9 @@ mod truth;
 
 pub use claims::{Claim, Claims, Timing};
 pub use interval::{Change, Interval};
-pub(crate) use places::read as places;
+pub use places::read as places;
 pub use places::{PlaceRow, Places};
-pub(crate) use sources::read as sources;
+pub use sources::read as sources;
 pub use sources::{SourceRow, Sources, Stance};
 pub use truth::Truth;
 

@@ -1,9 +1,10 @@
 //! A typed client over the generated ones: deadlines, retries, typed errors; and
 //! what everybody who shows answers needs, the protobuf JSON mapping ([`json`])
-//! and readable text ([`render`]).
+//! and readable text ([`render`]); and what operators bring in files ([`files`]).
 
 mod calls;
 mod error;
+pub mod files;
 pub mod json;
 mod models;
 pub mod render;

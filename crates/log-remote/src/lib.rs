@@ -13,7 +13,7 @@
 mod client;
 mod server;
 mod status;
-mod wire;
+pub mod wire;
 
 pub use client::RemoteLog;
 pub use server::LogServer;

@@ -10,7 +10,8 @@ use bytes::Bytes;
 const MICROS: i64 = 1_000_000;
 
 /// A record as a frame.
-pub(crate) fn to_frame(record: Record) -> Frame {
+#[must_use]
+pub fn to_frame(record: Record) -> Frame {
     let at = record.position;
     Frame {
         partition: at.partition.0,
@@ -24,8 +25,11 @@ pub(crate) fn to_frame(record: Record) -> Frame {
     }
 }
 
-/// A frame as a record; says what is wrong with it.
-pub(crate) fn from_frame(frame: Frame) -> Result<Record, String> {
+/// A frame as a record.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn from_frame(frame: Frame) -> Result<Record, String> {
     Ok(Record {
         position: Position {
             partition: PartitionId(frame.partition),
@@ -41,7 +45,8 @@ pub(crate) fn from_frame(frame: Frame) -> Result<Record, String> {
 }
 
 /// Records as the frames of one response after another, none of them too large.
-pub(crate) fn to_responses(records: Vec<Record>) -> Vec<Vec<Frame>> {
+#[must_use]
+pub fn to_responses(records: Vec<Record>) -> Vec<Vec<Frame>> {
     let mut responses = vec![Vec::new()];
     let mut bytes = 0;
     for record in records {
@@ -59,7 +64,8 @@ pub(crate) fn to_responses(records: Vec<Record>) -> Vec<Vec<Frame>> {
 }
 
 /// The end of a partition as a message.
-pub(crate) fn to_partition_end(partition: u32, end: &End) -> PartitionEnd {
+#[must_use]
+pub fn to_partition_end(partition: u32, end: &End) -> PartitionEnd {
     let is_empty = end.last_sequence == Sequence::ZERO;
     PartitionEnd {
         partition,
@@ -77,8 +83,11 @@ pub(crate) fn to_partition_end(partition: u32, end: &End) -> PartitionEnd {
     }
 }
 
-/// The end of a partition from a message; says what is wrong with it.
-pub(crate) fn from_partition_end(end: &PartitionEnd) -> Result<End, String> {
+/// The end of a partition from a message.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn from_partition_end(end: &PartitionEnd) -> Result<End, String> {
     if end.last_sequence == 0 {
         return Ok(End::EMPTY);
     }
@@ -94,7 +103,8 @@ pub(crate) fn from_partition_end(end: &PartitionEnd) -> Result<End, String> {
 }
 
 /// An incarnation; `None` for bytes that are none.
-pub(crate) fn from_incarnation(bytes: &[u8]) -> Option<Incarnation> {
+#[must_use]
+pub fn from_incarnation(bytes: &[u8]) -> Option<Incarnation> {
     bytes.try_into().ok().map(Incarnation)
 }
 

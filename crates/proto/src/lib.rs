@@ -49,6 +49,7 @@ pub mod store {
 
 pub mod inward;
 pub mod outward;
+pub mod page;
 pub mod resume;
 pub mod submission;
 pub mod token;

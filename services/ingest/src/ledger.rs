@@ -16,19 +16,19 @@ use prost::Message as _;
 
 pub(crate) use index::{Index, IndexError};
 
-/// What is known of an accepted report.
+/// What is known of an accepted report, as ingest's store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The retry key's check.
-    pub(crate) submitted: Digest,
+    pub submitted: Digest,
     /// The smallest digest of its bodies: the body that counts.
-    pub(crate) body: Digest,
+    pub body: Digest,
     /// When it was first recorded.
-    pub(crate) first_recorded_at: Timestamp,
+    pub first_recorded_at: Timestamp,
     /// Whether its times contradict each other.
-    pub(crate) time_inconsistent: bool,
+    pub time_inconsistent: bool,
     /// Where it stands, by partition.
-    pub(crate) positions: BTreeMap<u32, u64>,
+    pub positions: BTreeMap<u32, u64>,
 }
 
 impl Entry {
@@ -285,15 +285,15 @@ impl Ledger {
     }
 }
 
-/// How far the index is in a partition.
+/// How far the index is in a partition, as ingest's store keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     /// The last sequence taken in.
-    pub(crate) sequence: Sequence,
+    pub sequence: Sequence,
     /// Its knowledge time.
-    pub(crate) known_at: Option<Timestamp>,
+    pub known_at: Option<Timestamp>,
     /// Whether any record up to here was recorded when it came.
-    pub(crate) live: bool,
+    pub live: bool,
 }
 
 /// Whether a record stands at the time that its stamp states, or that the

@@ -21,5 +21,6 @@ mod stamp;
 mod verify;
 mod writer;
 
+pub use ledger::{Checkpoint, Entry};
 pub use open::{SERVICES, open};
 pub use service::{Ingest, Settings, StartError};

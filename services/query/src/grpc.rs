@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_access::{Caller, visible_to};
-use ascertain_domain::id::{Digest, PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
 use ascertain_proto::inward::submission::join;
 use ascertain_proto::log::v1::{RecordBody, ReportContent, record_body::Content};
 use ascertain_proto::outward;
-use ascertain_proto::token::{from_hex, to_hex};
+use ascertain_proto::page::{Bound, PageToken, bound};
 use ascertain_proto::v1::query_service_server::QueryService;
 use ascertain_proto::v1::{
     BatchGetControlStatesRequest, BatchGetControlStatesResponse, ExplainControlStateRequest,
@@ -128,7 +128,8 @@ impl QueryService for Handler {
             // Some partition may be behind the one that knows most.
             see_all_known(&self.replica, known, self.patience).await?;
         } else {
-            let token = PageToken::read(&request.page_token, bound)?;
+            let token =
+                PageToken::read(&request.page_token, bound).ok_or_else(page_token_invalid)?;
             (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
             after = token.rest;
         }
@@ -196,7 +197,8 @@ impl QueryService for Handler {
                 see_all_known(&self.replica, known_by, self.patience).await?;
             }
         } else {
-            let token = PageToken::read(&request.page_token, bound)?;
+            let token =
+                PageToken::read(&request.page_token, bound).ok_or_else(page_token_invalid)?;
             known_by = Some(token.first);
             let position = token.rest.split_once('/');
             let position = position.and_then(|(p, s)| Some((p.parse().ok()?, s.parse().ok()?)));
@@ -313,42 +315,8 @@ fn page_size(asked: i32) -> Result<usize, QueryError> {
 }
 
 /// What a page token must have been made for.
-fn fingerprint(request: &impl prost::Message) -> [u8; 8] {
-    let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(&request.encode_to_vec());
-    [a, b, c, d, e, f, g, h]
-}
-
-/// Where the next page begins: two times, and what the list needs besides.
-struct PageToken {
-    first: Timestamp,
-    second: Timestamp,
-    rest: String,
-}
-
-impl PageToken {
-    fn write(&self, bound: [u8; 8]) -> String {
-        let (first, second) = (
-            self.first.micros().to_be_bytes(),
-            self.second.micros().to_be_bytes(),
-        );
-        to_hex(&[&bound, &first[..], &second[..], self.rest.as_bytes()].concat())
-    }
-
-    fn read(text: &str, bound: [u8; 8]) -> Result<Self, QueryError> {
-        let read = || {
-            let bytes = from_hex(text)?;
-            let (times, rest) = bytes.strip_prefix(&bound)?.split_at_checked(16)?;
-            let time = |bytes: &[u8]| {
-                Timestamp::from_micros(i64::from_be_bytes(bytes.try_into().ok()?)).ok()
-            };
-            Some(Self {
-                first: time(&times[..8])?,
-                second: time(&times[8..])?,
-                rest: String::from_utf8(rest.to_vec()).ok()?,
-            })
-        };
-        read().ok_or_else(page_token_invalid)
-    }
+fn fingerprint(request: &impl prost::Message) -> Bound {
+    bound(&request.encode_to_vec())
 }
 
 fn page_token_invalid() -> QueryError {

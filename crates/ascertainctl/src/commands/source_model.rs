@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ascertain_client::{json, render};
+use ascertain_client::{files, render};
 use ascertain_proto::v1::{
     ApplySourceModelRequest, ApplySourceModelResponse, Audience, FitProgress,
     FitSourceModelRequest, GetSourceModelRequest, LearnedSource, ListSourceModelsRequest,
@@ -122,7 +122,7 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             context.show("SourceModel", &model, rows, Some(text))
         }
         Command::Adopt { file, write } => {
-            let model = read(&input::read(&file)?)?;
+            let model = files::source_model(&input::read(&file)?)?;
             let request = ApplySourceModelRequest {
                 model: Some(model),
                 validate_only: write.validate_only,
@@ -213,20 +213,6 @@ async fn apply(request: ApplySourceModelRequest, context: &mut Context<'_>) -> R
     context.show("ApplySourceModelResponse", &response, rows, None)
 }
 
-/// The model of a text: alone, or under `model` as `get` shows it.
-fn read(text: &str) -> Result<SourceModel, Failure> {
-    let usage = |error: json::JsonError| Failure::Usage(error.to_string());
-    let mut documents = json::parse(text).map_err(usage)?.into_iter();
-    let (Some(mut document), None) = (documents.next(), documents.next()) else {
-        let what = "the input is not one source model".to_owned();
-        return Err(Failure::Usage(what));
-    };
-    if let Some(model) = document.get_mut("model") {
-        document = model.take();
-    }
-    json::from_value("SourceModel", document).map_err(usage)
-}
-
 fn summary_row(summary: &SourceModelSummary) -> Vec<String> {
     vec![
         summary.model_id.clone(),
@@ -285,11 +271,11 @@ mod tests {
             r#"{"model":{"method":"m","temperPpm":1000000},"summary":{"modelId":"m"}}"#,
             "method: m\ntemper_ppm: 1000000\n",
         ] {
-            let model = read(text).expect("a model");
+            let model = files::source_model(text).expect("a model");
             assert_eq!((model.method.as_str(), model.temper_ppm), ("m", 1_000_000));
         }
         for text in ["", "{}\n{}", r#"{"metod":"m"}"#] {
-            let failure = read(text).expect_err("no model");
+            let failure = Failure::from(files::source_model(text).expect_err("no model"));
             assert_eq!(failure.exit_code(), 2, "{text:?}");
         }
     }

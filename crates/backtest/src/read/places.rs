@@ -73,7 +73,7 @@ const SETTLEMENTS: [&str; 4] = ["city", "town", "village", "settlement"];
 ///
 /// # Errors
 /// [`Error::Input`] with the lines that cannot be used.
-pub(crate) fn read(file: &Path, noted: &mut Noted) -> Result<Places, Error> {
+pub fn read(file: &Path, noted: &mut Noted) -> Result<Places, Error> {
     let mut places: BTreeMap<String, (u64, PlaceRow)> = BTreeMap::new();
     rows(
         file,

@@ -88,7 +88,7 @@ pub type Sources = BTreeMap<String, SourceRow>;
 ///
 /// # Errors
 /// [`Error::Input`] with the lines that cannot be used.
-pub(crate) fn read(file: &Path, noted: &mut Noted) -> Result<Sources, Error> {
+pub fn read(file: &Path, noted: &mut Noted) -> Result<Sources, Error> {
     let mut sources: BTreeMap<String, (u64, SourceRow)> = BTreeMap::new();
     rows(
         file,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use ascertain_domain::id::Digest;
-use ascertain_proto::token::{from_hex, to_hex};
+use ascertain_proto::page::{bound, read_after, write_after};
 use ascertain_proto::v1::Reason;
 use tonic::{Code, Status};
 
@@ -15,8 +14,6 @@ use crate::error::Refusal;
 const USUAL_SIZE: usize = 100;
 /// The most items a page.
 const MOST_SIZE: usize = 1_000;
-/// As much of a request's digest as a token carries, bytes.
-const REQUEST_BYTES: usize = 8;
 
 /// A page of entities, and the token of the next; empty after the last. `request`
 /// is what the list is of: a token fits no other.
@@ -50,25 +47,16 @@ pub(super) fn page<T: Clone>(
     }
     let next = rest
         .next()
-        .map(|_| write(last, request))
+        .map(|_| write_after(last, bound(request.as_bytes())))
         .unwrap_or_default();
     Ok((items, next))
-}
-
-fn write(after: &str, request: &str) -> String {
-    let Digest(digest) = Digest::of(request.as_bytes());
-    to_hex(&[&digest[..REQUEST_BYTES], after.as_bytes()].concat())
 }
 
 fn read(token: &str, request: &str) -> Result<Option<String>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
-    let Digest(digest) = Digest::of(request.as_bytes());
-    let after = from_hex(token).and_then(|bytes| {
-        let after = bytes.strip_prefix(&digest[..REQUEST_BYTES])?;
-        String::from_utf8(after.to_vec()).ok()
-    });
+    let after = read_after(token, bound(request.as_bytes()));
     after.map(Some).ok_or_else(|| {
         let what = "the page token is of another request; start at the first page";
         Refusal::new(Code::InvalidArgument, Reason::PageTokenInvalid, what).into_status()

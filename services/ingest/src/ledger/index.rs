@@ -36,12 +36,6 @@ impl IndexError {
     }
 }
 
-impl From<prost::DecodeError> for IndexError {
-    fn from(_: prost::DecodeError) -> Self {
-        Self::Form
-    }
-}
-
 /// Accepted reports by id.
 pub(crate) struct Index {
     /// Gone once it is closed.
@@ -91,7 +85,7 @@ impl Index {
     pub(crate) fn get(&self, key: &ReportKey) -> Result<Option<Entry>, IndexError> {
         self.reports
             .get(stored_key(key))?
-            .map(|bytes| read_entry(&bytes))
+            .map(|bytes| Entry::from_bytes(&bytes).ok_or(IndexError::Form))
             .transpose()
     }
 
@@ -110,13 +104,7 @@ impl Index {
         let Some(bytes) = self.checkpoints.get(partition.0.to_be_bytes())? else {
             return Ok(Checkpoint::default());
         };
-        let wire = LedgerCheckpoint::decode(bytes.as_slice())?;
-        let known_at = wire.known_at_us.map(Timestamp::from_micros).transpose();
-        Ok(Checkpoint {
-            sequence: Sequence(wire.sequence),
-            known_at: known_at.map_err(|_| IndexError::Form)?,
-            live: wire.live,
-        })
+        Checkpoint::from_bytes(&bytes).ok_or(IndexError::Form)
     }
 
     /// Writes entries and how far they bring the partition, together.
@@ -128,17 +116,12 @@ impl Index {
     ) -> Result<(), IndexError> {
         let mut batch = Batch::new();
         for (key, entry) in entries {
-            batch.put(&self.reports, stored_key(key), write_entry(entry));
+            batch.put(&self.reports, stored_key(key), entry.to_bytes());
         }
-        let wire = LedgerCheckpoint {
-            sequence: checkpoint.sequence.0,
-            known_at_us: checkpoint.known_at.map(Timestamp::micros),
-            live: checkpoint.live,
-        };
         batch.put(
             &self.checkpoints,
             partition.0.to_be_bytes(),
-            wire.encode_to_vec(),
+            checkpoint.to_bytes(),
         );
         self.commit(batch)
     }
@@ -180,36 +163,63 @@ fn stored_key(key: &ReportKey) -> Vec<u8> {
     [key.report.0.as_bytes(), key.partner.as_str().as_bytes()].concat()
 }
 
-fn write_entry(entry: &Entry) -> Vec<u8> {
-    let positions = entry.positions.iter();
-    let wire = LedgerEntry {
-        submitted_digest: entry.submitted.0.to_vec(),
-        body_digest: entry.body.0.to_vec(),
-        first_recorded_at_us: entry.first_recorded_at.micros(),
-        time_inconsistent: entry.time_inconsistent,
-        positions: positions
-            .map(|(&partition, &sequence)| WritePosition {
-                partition,
-                sequence,
-            })
-            .collect(),
-    };
-    wire.encode_to_vec()
+impl Entry {
+    /// The entry as it is stored.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let positions = self.positions.iter();
+        let wire = LedgerEntry {
+            submitted_digest: self.submitted.0.to_vec(),
+            body_digest: self.body.0.to_vec(),
+            first_recorded_at_us: self.first_recorded_at.micros(),
+            time_inconsistent: self.time_inconsistent,
+            positions: positions
+                .map(|(&partition, &sequence)| WritePosition {
+                    partition,
+                    sequence,
+                })
+                .collect(),
+        };
+        wire.encode_to_vec()
+    }
+
+    /// A stored entry; `None` for bytes that are none.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let wire = LedgerEntry::decode(bytes).ok()?;
+        let digest = |bytes: Vec<u8>| bytes.try_into().ok().map(Digest);
+        let positions = wire.positions.into_iter();
+        Some(Self {
+            submitted: digest(wire.submitted_digest)?,
+            body: digest(wire.body_digest)?,
+            first_recorded_at: Timestamp::from_micros(wire.first_recorded_at_us).ok()?,
+            time_inconsistent: wire.time_inconsistent,
+            positions: positions.map(|p| (p.partition, p.sequence)).collect(),
+        })
+    }
 }
 
-fn read_entry(bytes: &[u8]) -> Result<Entry, IndexError> {
-    let wire = LedgerEntry::decode(bytes)?;
-    let digest = |bytes: Vec<u8>| bytes.try_into().map(Digest).map_err(|_| IndexError::Form);
-    let first_recorded_at = Timestamp::from_micros(wire.first_recorded_at_us);
-    Ok(Entry {
-        submitted: digest(wire.submitted_digest)?,
-        body: digest(wire.body_digest)?,
-        first_recorded_at: first_recorded_at.map_err(|_| IndexError::Form)?,
-        time_inconsistent: wire.time_inconsistent,
-        positions: wire
-            .positions
-            .into_iter()
-            .map(|p| (p.partition, p.sequence))
-            .collect(),
-    })
+impl Checkpoint {
+    /// The checkpoint as it is stored.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let wire = LedgerCheckpoint {
+            sequence: self.sequence.0,
+            known_at_us: self.known_at.map(Timestamp::micros),
+            live: self.live,
+        };
+        wire.encode_to_vec()
+    }
+
+    /// A stored checkpoint; `None` for bytes that are none.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let wire = LedgerCheckpoint::decode(bytes).ok()?;
+        let known_at = wire.known_at_us.map(Timestamp::from_micros).transpose();
+        Some(Self {
+            sequence: Sequence(wire.sequence),
+            known_at: known_at.ok()?,
+            live: wire.live,
+        })
+    }
 }
