@@ -7,11 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ascertain_backup::{BackupError, Source, mend, restore, take, verify};
-use ascertain_client::Client;
+use ascertain_backup::{BackupError, Source, Taken, mend, restore, take, verify};
+use ascertain_client::{Client, ClientError};
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
-use ascertain_proto::v1::{NodeVerification, ReportSubmission, VerifyNodeRequest};
+use ascertain_proto::v1::{
+    GetControlStateRequest, NodeVerification, ReadOptions, ReportSubmission, VerifyNodeRequest,
+};
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::{Digests, Node, digests, state_entries};
 
@@ -58,6 +60,19 @@ async fn held(client: &Client) -> (Digests, Vec<Vec<u8>>) {
     (digests, state_entries(client).await.unwrap())
 }
 
+/// Reads a state that has seen a write.
+async fn read_after(client: &Client, token: String) -> Result<(), ClientError> {
+    let read = ReadOptions {
+        at_least: vec![token],
+        ..ReadOptions::default()
+    };
+    let request = GetControlStateRequest {
+        place: "hama-city".to_owned(),
+        read: Some(read),
+    };
+    client.get_control_state(request).await.map(drop)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -87,11 +102,18 @@ async fn a_backup_under_load_is_restored_elsewhere_and_goes_on() {
     assert!(!first.was_incremental && second.was_incremental);
     assert!(first.manifest.records.count >= 60);
     // Only what came in between was copied again.
-    assert!(second.new_records < first.new_records);
+    let ends = |taken: &Taken| {
+        let logs = [&taken.manifest.report_log, &taken.manifest.state_log];
+        let ends = logs.into_iter().flat_map(|log| &log.partitions);
+        ends.map(|end| end.last_sequence).sum::<u64>()
+    };
+    assert_eq!(second.new_records, ends(&second) - ends(&first));
     assert!(found(&node.client()).await.sound);
     node.stop().await;
 
-    let restored = restore(backup.path(), elsewhere.path(), false, |_| ()).await.unwrap();
+    let restored = restore(backup.path(), elsewhere.path(), false, |_| ())
+        .await
+        .unwrap();
     assert_eq!(restored.manifest, second.manifest);
     let node = Node::start(elsewhere.path()).await.unwrap();
     let client = node.client();
@@ -115,18 +137,22 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     node.submit(&reports(&scenario, 0, 40)).await.unwrap();
     let client = node.client();
     let before = held(&client).await;
-    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0].write_token.clone();
+    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0]
+        .write_token
+        .clone();
     take(&source(&client), backup.path(), |_| ()).await.unwrap();
     node.stop().await;
 
     // Not over what is there, unless that is said; then it is set aside.
     let refused = restore(backup.path(), data.path(), false, |_| ()).await;
     assert!(matches!(refused, Err(BackupError::Occupied(_))));
-    let restored = restore(backup.path(), data.path(), true, |_| ()).await.unwrap();
+    let restored = restore(backup.path(), data.path(), true, |_| ())
+        .await
+        .unwrap();
     assert!(restored.set_aside.iter().all(|path| path.exists()));
     let node = Node::start(data.path()).await.unwrap();
     assert_eq!(held(&node.client()).await, before);
-    let stale = node.state("hama-city", AS_OF, &[token]).await.unwrap_err();
+    let stale = read_after(&node.client(), token).await.unwrap_err();
     assert!(stale.to_string().contains("another history"), "{stale}");
     // Neither does the old backup go on from it.
     let other = take(&source(&node.client()), backup.path(), |_| ()).await;
@@ -134,7 +160,9 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     node.stop().await;
 
     // A state log under another report log is noticed.
-    restore(backup.path(), elsewhere.path(), false, |_| ()).await.unwrap();
+    restore(backup.path(), elsewhere.path(), false, |_| ())
+        .await
+        .unwrap();
     let states = "reconcile/state-log";
     fs::remove_dir_all(elsewhere.path().join(states)).unwrap();
     copy(&data.path().join(states), &elsewhere.path().join(states));
@@ -148,7 +176,9 @@ async fn a_backup_that_changed_is_not_restored() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 20)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ()).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ())
+        .await
+        .unwrap();
     node.stop().await;
     verify(backup.path()).await.unwrap();
     for file in [
@@ -178,10 +208,15 @@ async fn gaps_are_filled_from_a_backup_and_what_came_after_it_stays() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 40)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ()).await.unwrap();
+    held(&node.client()).await;
+    take(&source(&node.client()), backup.path(), |_| ())
+        .await
+        .unwrap();
     node.submit(&reports(&scenario, 40, 40)).await.unwrap();
     let before = held(&node.client()).await;
-    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0].write_token.clone();
+    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0]
+        .write_token
+        .clone();
     node.stop().await;
 
     for log in ["ingest/report-log", "reconcile/state-log"] {
@@ -202,7 +237,7 @@ async fn gaps_are_filled_from_a_backup_and_what_came_after_it_stays() {
     assert_eq!(held(&node.client()).await, before);
     assert!(found(&node.client()).await.sound);
     // The same history: tokens hold.
-    node.state("hama-city", AS_OF, &[token]).await.unwrap();
+    read_after(&node.client(), token).await.unwrap();
     node.stop().await;
 }
 
@@ -215,15 +250,23 @@ async fn a_store_that_lies_is_found_by_verification() {
     assert!(sound.sound, "{sound:?}");
     let reports = sound.roles.iter().map(|role| role.report_count);
     assert!(reports.clone().all(|count| count == 30), "{sound:?}");
-    // A byte of the log changes under the running node.
-    let segment = data.path().join("ingest/report-log/00000000000000000001.seg");
+    // A byte of the last report changes under the running node.
+    let segment = data
+        .path()
+        .join("ingest/report-log/00000000000000000001.seg");
     let file = fs::File::options().write(true).open(&segment).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, &[0xEE], 20_000).unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    let last = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 20;
+    let changed = [bytes[last] ^ 1];
+    std::os::unix::fs::FileExt::write_all_at(&file, &changed, last as u64).unwrap();
     let found = found(&node.client()).await;
     assert!(!found.sound);
     let problems = found.roles.iter().flat_map(|role| &role.checks);
     let problems: Vec<_> = problems.flat_map(|check| &check.problems).collect();
-    assert!(problems.iter().any(|p| p.contains("checksum")), "{problems:?}");
+    assert!(
+        problems.iter().any(|p| p.contains("checksum")),
+        "{problems:?}"
+    );
     assert!(!found.differences.is_empty());
     node.stop().await;
 }

@@ -102,7 +102,9 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 #[tokio::main]
 async fn main() {
-    println!("| producers | raw, acks/s | log, acks/s | ratio | raw p50, p99, ms | log p50, p99, ms | ratio of p50 |");
+    println!(
+        "| producers | raw, acks/s | log, acks/s | ratio | raw p50, p99, ms | log p50, p99, ms | ratio of p50 |"
+    );
     println!("|---|---|---|---|---|---|---|");
     for producers in [1, 64, 1024] {
         let mut pairs = Vec::new();
@@ -121,7 +123,10 @@ async fn main() {
             let raw = raw.await;
             let options = FileLogOptions::new(folder.path().join("log"), 5);
             let log = Arc::new(FileLog::open(options).unwrap());
-            let (body, content) = (Bytes::from(vec![7; BODY_BYTES]), Bytes::from(vec![8; CONTENT_BYTES]));
+            let (body, content) = (
+                Bytes::from(vec![7; BODY_BYTES]),
+                Bytes::from(vec![8; CONTENT_BYTES]),
+            );
             let ours = run(producers, move || {
                 let log = Arc::clone(&log);
                 let append = Append {

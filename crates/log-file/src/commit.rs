@@ -184,7 +184,7 @@ impl Committer {
         if bytes == 0 {
             return Ok(());
         }
-        self.has_space(bytes)?;
+        self.has_space(segment, bytes)?;
         let used = segment.length - FRAMES_START as u64;
         if used == 0 || used + bytes <= self.segment_bytes {
             return Ok(());
@@ -211,13 +211,14 @@ impl Committer {
         Ok(())
     }
 
-    /// Whether a group may be written: the last of the space is left for others.
-    fn has_space(&self, bytes: u64) -> Result<(), Failure> {
+    /// Whether a group may be written: the last of the space is left for others. Space
+    /// that the segment has made and not used yet counts as free.
+    fn has_space(&self, segment: &Segment, bytes: u64) -> Result<(), Failure> {
         if self.min_free_bytes == 0 {
             return Ok(());
         }
         let free = self.reader.disk.free_bytes(&self.reader.folder);
-        let free = free.map_err(Failure::NoSpace)?;
+        let free = free.map_err(Failure::NoSpace)? + segment.room();
         if free >= self.min_free_bytes.saturating_add(bytes) {
             return Ok(());
         }

@@ -76,7 +76,10 @@ pub(crate) fn scan(
         scan.tail = None;
         follows_sealed = false;
         match check_segment_header(&bytes, incarnation, number) {
-            Err(detail) => scan.damage(path, 0..bytes.len(), detail, None),
+            Err(detail) => {
+                let detail = format!("{detail}; which records it held is not known");
+                scan.damage(path, 0..bytes.len(), detail, None);
+            }
             Ok(layout) => {
                 let seed = seed(incarnation, number);
                 let mark = match layout {
@@ -280,7 +283,8 @@ impl<'a> Segment<'a> {
             (_, Layout::Plain) => return,
             (Some(mark), _) if mark.sealed || self.is_last => return,
             (Some(_), _) => "the watermark is older than the next segment",
-            (None, _) => "neither of its two watermarks can be read",
+            (None, _) => "neither of its two watermarks can be read; which records it held \
+                          is not known but for those that are there",
         };
         let slots = SLOTS[0] as usize..FRAMES_START.min(self.bytes.len());
         scan.damage(self.path.to_owned(), slots, detail.to_owned(), None);

@@ -124,6 +124,11 @@ impl Segment {
         Ok(segment)
     }
 
+    /// Bytes of space that were made and are not used yet.
+    pub(crate) fn room(&self) -> u64 {
+        self.allocated.saturating_sub(self.length)
+    }
+
     /// Whether there is a group that no mark calls settled.
     pub(crate) fn is_unsettled(&self) -> bool {
         self.mark.settled != self.mark.written

@@ -2,7 +2,9 @@ use super::*;
 use std::time::Duration;
 
 use ascertain_proto::v1::node_service_client::NodeServiceClient;
-use ascertain_proto::v1::{GetNodeStatusRequest, RoleDigest, RoleStatus};
+use ascertain_proto::v1::{
+    GetNodeStatusRequest, LogPosition, RoleDigest, RoleStatus, RoleVerification,
+};
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -22,6 +24,14 @@ impl Role for Idle {
     }
     async fn digest(&self, _: prost_types::Timestamp) -> Result<RoleDigest, tonic::Status> {
         Ok(RoleDigest::default())
+    }
+
+    async fn positions(&self) -> Result<Vec<LogPosition>, tonic::Status> {
+        Ok(Vec::new())
+    }
+
+    async fn verify(&self, _: &[LogPosition]) -> Result<RoleVerification, tonic::Status> {
+        Ok(RoleVerification::default())
     }
 }
 
