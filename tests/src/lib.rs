@@ -2,7 +2,8 @@
 //!
 //! A [`Node`] is the three services in this process; a [`Program`] is a real
 //! binary in a process of its own, to be killed. [`bodies`] and [`import`] carry
-//! records from one to another with their stamps.
+//! records from one to another with their stamps. In [`simulation`] the three services
+//! run over logs, disks and a network that fail as a seed has it.
 
 mod chance;
 mod deployment;
@@ -12,6 +13,7 @@ mod load;
 mod node;
 mod program;
 mod records;
+pub mod simulation;
 
 pub use chance::Chance;
 pub use deployment::Deployment;

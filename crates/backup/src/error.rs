@@ -39,6 +39,18 @@ pub enum BackupError {
     /// There are logs where they are to be restored to. They can be replaced.
     #[error("{} is there already; replace it, or restore into another folder", .0.display())]
     Occupied(PathBuf),
+    /// A record that a damaged log lacks is not in the backup either.
+    #[error(
+        "record {sequence} of partition {partition} of the {log} is not in the backup: it came later"
+    )]
+    NotInBackup {
+        /// Which log.
+        log: &'static str,
+        /// The partition.
+        partition: u32,
+        /// The record.
+        sequence: u64,
+    },
     /// A process uses the data folder, or another backup is being taken.
     #[error("{} is in use by another process; stop it first", .0.display())]
     InUse(PathBuf),

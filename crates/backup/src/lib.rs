@@ -11,10 +11,12 @@
 //! folder holds already nothing is sent again. The state log is asked for its end
 //! first, so that it is never ahead of the report log. [`verify`] reads everything and
 //! trusts nothing; [`restore`] verifies, and makes new logs of it: other incarnations,
-//! so that no follower takes its position in the old ones for one in these.
+//! so that no follower takes its position in the old ones for one in these. [`mend`]
+//! fills the gaps of damaged logs instead, and keeps what came after the backup.
 
 mod error;
 mod manifest;
+mod mend;
 mod restore;
 mod take;
 mod verify;
@@ -27,6 +29,7 @@ use ascertain_log_file::FileLogOptions;
 
 pub use error::BackupError;
 pub use manifest::{Ends, FileHash, LogPart, Manifest, Records};
+pub use mend::{Mended, mend};
 pub use restore::{Restored, restore};
 pub use take::{Taken, take};
 pub use verify::verify;

@@ -106,7 +106,7 @@ fn unused(log: &Path) -> Result<(), BackupError> {
 }
 
 /// An empty folder beside that of a log.
-fn restoring(log: &Path) -> Result<PathBuf, BackupError> {
+pub(crate) fn restoring(log: &Path) -> Result<PathBuf, BackupError> {
     let folder = log.with_extension("restoring");
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(BackupError::io(&folder))?;
@@ -139,7 +139,7 @@ async fn copy_log(
 }
 
 /// Gives what stands in the way another name.
-fn aside(there: &Path) -> Result<Option<PathBuf>, BackupError> {
+pub(crate) fn aside(there: &Path) -> Result<Option<PathBuf>, BackupError> {
     if !there.exists() {
         return Ok(None);
     }
@@ -152,7 +152,7 @@ fn aside(there: &Path) -> Result<Option<PathBuf>, BackupError> {
     Ok(Some(aside))
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), BackupError> {
     fs::rename(from, to).map_err(BackupError::io(from))?;
     let parent = to.parent().unwrap_or(Path::new("."));
     sync_folder(parent).map_err(BackupError::io(parent))

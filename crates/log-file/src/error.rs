@@ -55,6 +55,31 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What an operator can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Locked(_) => "stop the other process first",
+            Self::PartitionCount { .. } => "set `partitions` as it was",
+            Self::Manifest { .. } => {
+                "nothing was changed; go back to a backup with \
+                 `ascertainctl node restore BACKUP --data DIR --replace`"
+            }
+            Self::FollowsAnother { .. } => {
+                "nothing was changed; restore both logs from the same backup with \
+                 `ascertainctl node restore BACKUP --data DIR --replace`"
+            }
+            Self::Damaged(_) => {
+                "nothing was changed; fill the gaps from a backup with \
+                 `ascertainctl node mend BACKUP --data DIR`, or go back to it with \
+                 `ascertainctl node restore BACKUP --data DIR --replace`"
+            }
+            Self::Io { .. } => "look at the disk and at who owns the folder",
+        }
+    }
+}
+
 /// A stretch of a log that cannot be read: what was acknowledged is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {

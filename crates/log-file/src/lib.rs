@@ -72,6 +72,9 @@ pub struct FileLogOptions {
     /// The log that this one is computed from, where it is computed; fixed when the
     /// log is made.
     pub follows: Option<Incarnation>,
+    /// Which history a log that is made is, where it is the same as another's; none: a
+    /// new one.
+    pub incarnation: Option<Incarnation>,
     /// Tells when a record is recorded.
     pub clock: Clock,
     /// Where the files are.
@@ -89,6 +92,7 @@ impl FileLogOptions {
             segment_bytes: 64 << 20,
             min_free_bytes: 0,
             follows: None,
+            incarnation: None,
             clock: system_clock(),
             disk: Arc::new(RealDisk),
         }

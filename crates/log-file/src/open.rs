@@ -170,7 +170,7 @@ fn is_unused(disk: &dyn Disk, folder: &Path) -> io::Result<bool> {
 /// Makes an empty log: first its first segment, then the manifest.
 fn make(options: &FileLogOptions) -> io::Result<Manifest> {
     let manifest = Manifest {
-        incarnation: Incarnation::draw(),
+        incarnation: options.incarnation.unwrap_or_else(Incarnation::draw),
         partitions: options.partitions,
         follows: options.follows,
         is_old: false,

@@ -25,6 +25,7 @@ mod memory;
 mod place;
 mod position;
 mod resume;
+pub mod watch;
 
 pub use audit::Audit;
 pub use clock::{Clock, now, system_clock};

@@ -38,11 +38,17 @@ impl MemoryLog {
     /// An empty log of so many partitions, on this clock.
     #[must_use]
     pub fn with_clock(partitions: u32, clock: Clock) -> Self {
+        Self::of_history(partitions, clock, Incarnation::draw())
+    }
+
+    /// An empty log of so many partitions, on this clock, of a history that is told.
+    #[must_use]
+    pub fn of_history(partitions: u32, clock: Clock, incarnation: Incarnation) -> Self {
         let (senders, receivers): (Vec<_>, Vec<_>) =
             (0..partitions).map(|_| watch::channel(End::EMPTY)).unzip();
         Self {
             shared: Arc::new(Shared {
-                incarnation: Incarnation::draw(),
+                incarnation,
                 records: RwLock::new(vec![Vec::new(); senders.len()]),
                 ends: receivers,
             }),

@@ -4,10 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ascertain_domain::registry::Registry;
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{LogReader, PartitionId, Sequence, follow_forever};
+use ascertain_log::{LogReader, PartitionId, Sequence, follow_forever, watch};
 use ascertain_proto::inward::record::{Body, decode_body};
 use futures::{Future, StreamExt};
-use tokio::sync::watch;
 
 use crate::ReplicaError;
 

@@ -1,14 +1,14 @@
 //! The reports of the place partitions, by place, in sled.
 //!
 //! ```text
-//! family   key                          value
-//! rec      partition u32, sequence u64  known_at i64, length of body u32, body, content
-//! place    place, 0, sequence u64       partition u32, known_at i64
-//! seen     partition u32                sequence u64, incarnation
+//! family   key                                    value
+//! rec      partition u32, sequence u64            known_at i64, length of body u32, body, content
+//! place    place, 0, partition u32, sequence u64  known_at i64
+//! seen     partition u32                          sequence u64, incarnation
 //! ```
 //!
-//! All numbers are big-endian. A place lies in one partition for ever, so that its
-//! sequences are those of that partition.
+//! All numbers are big-endian. A place lies in one partition for ever, but a report
+//! that names places of several stands in each of theirs, and names it there too.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -135,9 +135,10 @@ impl ReportReplica {
         let (key, value) = stored(record);
         batch.put(&self.records, key, value);
         for place in report.places() {
-            let mut value = position.partition.0.to_be_bytes().to_vec();
-            value.extend(position.known_at.micros().to_be_bytes());
-            batch.put(&self.places, place_key(&place, position.sequence.0), value);
+            let mut key = place_prefix(&place, position.partition.0);
+            key.extend(position.sequence.0.to_be_bytes());
+            let known_at = position.known_at.micros().to_be_bytes();
+            batch.put(&self.places, key, known_at);
         }
     }
 
@@ -156,19 +157,15 @@ impl ReportReplica {
     ) -> Result<Vec<Arc<Report>>, ReplicaError> {
         let mut sequences = BTreeSet::new();
         for place in places {
-            let prefix = place_key(place, 0);
-            let prefix = &prefix[..prefix.len() - 8];
+            let prefix = place_prefix(place, partition.0);
             for item in self.places.scan_prefix(prefix) {
                 let (key, value) = item?;
                 let sequence = tail_u64(&key)?;
-                let mut value = value.as_slice();
-                if value.remaining() < 12 {
-                    return Err(ReplicaError::Unreadable("the index of a place"));
-                }
-                let of = value.get_u32();
-                let known_at = value.get_i64();
+                let known_at = value.try_into().map(i64::from_be_bytes);
+                let unreadable = |_| ReplicaError::Unreadable("the index of a place");
+                let known_at = known_at.map_err(unreadable)?;
                 let in_time = known_by.is_none_or(|by| known_at <= by.micros());
-                if of == partition.0 && sequence <= up_to.0 && in_time {
+                if sequence <= up_to.0 && in_time {
                     sequences.insert(sequence);
                 }
             }
@@ -299,12 +296,12 @@ fn record_key(partition: u32, sequence: u64) -> [u8; 12] {
     key
 }
 
-fn place_key(place: &PlaceId, sequence: u64) -> Vec<u8> {
+fn place_prefix(place: &PlaceId, partition: u32) -> Vec<u8> {
     // No id holds a zero byte.
-    let mut key = place.as_str().as_bytes().to_vec();
-    key.push(0);
-    key.extend(sequence.to_be_bytes());
-    key
+    let mut prefix = place.as_str().as_bytes().to_vec();
+    prefix.push(0);
+    prefix.extend(partition.to_be_bytes());
+    prefix
 }
 
 fn tail_u64(key: &[u8]) -> Result<u64, ReplicaError> {

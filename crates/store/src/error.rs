@@ -17,6 +17,15 @@ pub enum StoreError {
     /// A value is larger than [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES).
     #[error("a value of {0} bytes is above the limit of {limit}", limit = crate::MAX_VALUE_BYTES)]
     ValueTooLarge(usize),
+    /// There is less space than [`StoreOptions::min_free_bytes`](crate::StoreOptions).
+    /// Nothing was written, and the store is as usable as before: try again later.
+    #[error("{free_bytes} bytes are free where the store lies; it needs {least_bytes}")]
+    NoSpace {
+        /// What is free, bytes.
+        free_bytes: u64,
+        /// The least that must be, bytes.
+        least_bytes: u64,
+    },
     /// What is stored is not what was written. The store answers nothing more, and
     /// is set aside when it is opened the next time.
     #[error("the store is damaged: {0}")]

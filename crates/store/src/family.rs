@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use crate::Inner;
 use crate::error::StoreError;
+use crate::medium::{Pair, Range};
 use crate::value::{after_all, family_prefix, join, part_count, part_key};
 
 /// The keys of one kind, in their own order. Cheap to clone.
@@ -49,7 +50,7 @@ impl Family {
     /// As for [`Family::get`].
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool, StoreError> {
         let key = self.stored_key(key.as_ref());
-        self.inner.engine.ask(|db| db.contains_key(key))
+        self.inner.engine.ask(|tree| tree.contains(&key))
     }
 
     /// The keys of a range with their values, in key order; `.rev()` for the other
@@ -85,24 +86,22 @@ pub struct Scan {
     inner: Arc<Inner>,
     prefix_bytes: usize,
     /// `None` once it has ended.
-    items: Option<Result<sled::Iter, StoreError>>,
+    items: Option<Result<Box<dyn Range>, StoreError>>,
 }
 
-/// A key with its value.
-type Pair = (Vec<u8>, Vec<u8>);
 type Item = Result<Pair, StoreError>;
 
 impl Iterator for Scan {
     type Item = Item;
 
     fn next(&mut self) -> Option<Item> {
-        self.step(sled::Iter::next)
+        self.step(|items| items.next())
     }
 }
 
 impl DoubleEndedIterator for Scan {
     fn next_back(&mut self) -> Option<Item> {
-        self.step(sled::Iter::next_back)
+        self.step(|items| items.next_back())
     }
 }
 
@@ -113,7 +112,7 @@ impl Scan {
         low: Bound<Vec<u8>>,
         high: Bound<Vec<u8>>,
     ) -> Self {
-        let items = inner.engine.ask(|db| Ok(db.range((low, high))));
+        let items = inner.engine.ask(|tree| tree.range(low, high));
         Self {
             inner,
             prefix_bytes,
@@ -123,7 +122,7 @@ impl Scan {
 
     fn step(
         &mut self,
-        next: impl Fn(&mut sled::Iter) -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
+        next: impl Fn(&mut dyn Range) -> Result<Option<Pair>, StoreError>,
     ) -> Option<Item> {
         let item = self.read(next).transpose();
         if !matches!(item, Some(Ok(_))) {
@@ -134,7 +133,7 @@ impl Scan {
 
     fn read(
         &mut self,
-        next: impl Fn(&mut sled::Iter) -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
+        next: impl Fn(&mut dyn Range) -> Result<Option<Pair>, StoreError>,
     ) -> Result<Option<Pair>, StoreError> {
         let items = match &mut self.items {
             None => return Ok(None),
@@ -142,7 +141,7 @@ impl Scan {
             Some(Ok(items)) => items,
         };
         // A large value that was deleted meanwhile is left out: on to the next.
-        while let Some((key, main)) = self.inner.engine.ask(|_| next(items).transpose())? {
+        while let Some((key, main)) = self.inner.engine.ask(|_| next(&mut **items))? {
             let value = match part_count(&main) {
                 0 => Some(self.inner.check(&key, &main)?),
                 _ => self.inner.get(&key)?,
@@ -159,7 +158,7 @@ impl Scan {
 impl Inner {
     /// The value under a stored key.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(main) = self.engine.ask(|db| db.get(key))? else {
+        let Some(main) = self.engine.ask(|tree| tree.get(key))? else {
             return Ok(None);
         };
         if part_count(&main) == 0 {
@@ -167,13 +166,13 @@ impl Inner {
         }
         // Read again while no commit can change the parts under way.
         let _parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(main) = self.engine.ask(|db| db.get(key))? else {
+        let Some(main) = self.engine.ask(|tree| tree.get(key))? else {
             return Ok(None);
         };
         let mut parts = Vec::new();
         for part in 0..part_count(&main) {
             // A part that is missing makes the value too short for its checksum.
-            parts.extend(self.engine.ask(|db| db.get(part_key(key, part)))?);
+            parts.extend(self.engine.ask(|tree| tree.get(&part_key(key, part)))?);
         }
         self.checked(key, join(key, &main, parts)).map(Some)
     }

@@ -11,8 +11,13 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, statvfs};
+
+use crate::error::StoreError;
+use crate::medium::{Lock, Medium, Tree};
+use crate::sled_tree::{self, SledTree};
 
 /// How many folders set aside are kept.
 const KEPT_ASIDE: usize = 2;
@@ -62,9 +67,81 @@ impl State {
     }
 }
 
+/// A folder for a store.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    fn disk(&self, error: &io::Error) -> StoreError {
+        StoreError::disk(&self.0, error)
+    }
+}
+
+impl Medium for Folder {
+    fn name(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    fn lock(&self) -> Result<Option<Lock>, StoreError> {
+        let file = lock(&self.0).map_err(|error| self.disk(&error))?;
+        Ok(file.map(|file| Box::new(file) as Lock))
+    }
+
+    fn condemned(&self) -> Option<String> {
+        let bytes = fs::read(self.0.join("damaged")).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn condemn(&self, reason: &str) -> Result<(), StoreError> {
+        let written = fs::write(self.0.join("damaged"), reason);
+        let durable = written.and_then(|()| sync_folder(&self.0));
+        durable.map_err(|error| self.disk(&error))
+    }
+
+    fn read_state(&self) -> Result<Option<State>, StoreError> {
+        read_state(&self.0).map_err(|error| self.disk(&error))
+    }
+
+    fn write_state(&self, state: &State) -> Result<(), StoreError> {
+        write_state(&self.0, state).map_err(|error| self.disk(&error))
+    }
+
+    fn has_tree(&self) -> bool {
+        // The state file comes first when a store is made, sled's folder last.
+        sled(&self.0).exists()
+    }
+
+    fn open(&self, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError> {
+        Ok(Arc::new(SledTree::open(&sled(&self.0), cache_bytes)?))
+    }
+
+    fn make(&self, fresh: &State, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError> {
+        make(&self.0).map_err(|error| self.disk(&error))?;
+        self.write_state(fresh)?;
+        let tree = sled_tree::make(&sled(&self.0), cache_bytes)?;
+        sync_folder(&self.0).map_err(|error| self.disk(&error))?;
+        Ok(tree)
+    }
+
+    fn set_aside(&self) -> Result<(), StoreError> {
+        set_aside(&self.0).map_err(|error| self.disk(&error))
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.disk(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let found = statvfs(&self.0).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
 /// Takes the lock beside a store's folder, held as long as the file is open;
 /// `None` while somebody else has it.
-pub(crate) fn lock(dir: &Path) -> io::Result<Option<File>> {
+fn lock(dir: &Path) -> io::Result<Option<File>> {
     if let Some(parent) = parent(dir) {
         fs::create_dir_all(parent)?;
     }
@@ -80,12 +157,12 @@ pub(crate) fn lock(dir: &Path) -> io::Result<Option<File>> {
 }
 
 /// The folder of sled.
-pub(crate) fn sled(dir: &Path) -> PathBuf {
+fn sled(dir: &Path) -> PathBuf {
     dir.join("sled")
 }
 
 /// The state file: `None` where there is none, or none that can be read.
-pub(crate) fn read_state(dir: &Path) -> io::Result<Option<State>> {
+fn read_state(dir: &Path) -> io::Result<Option<State>> {
     match fs::read(dir.join("state")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -94,7 +171,7 @@ pub(crate) fn read_state(dir: &Path) -> io::Result<Option<State>> {
 }
 
 /// Writes the state file, durably, whole or not at all.
-pub(crate) fn write_state(dir: &Path, state: &State) -> io::Result<()> {
+fn write_state(dir: &Path, state: &State) -> io::Result<()> {
     let temporary = dir.join("state.tmp");
     let mut file = File::create(&temporary)?;
     file.write_all(state.to_text().as_bytes())?;
@@ -104,25 +181,13 @@ pub(crate) fn write_state(dir: &Path, state: &State) -> io::Result<()> {
 }
 
 /// Makes the folder of a new store.
-pub(crate) fn make(dir: &Path) -> io::Result<()> {
+fn make(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     sync_folder(parent(dir).unwrap_or(Path::new(".")))
 }
 
-/// Says that a store has to be set aside when it is opened the next time.
-pub(crate) fn condemn(dir: &Path, reason: &str) -> io::Result<()> {
-    fs::write(dir.join("damaged"), reason)?;
-    sync_folder(dir)
-}
-
-/// Why a store has to be set aside, if it has to.
-pub(crate) fn condemned(dir: &Path) -> Option<String> {
-    let bytes = fs::read(dir.join("damaged")).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// Moves a store's folder aside, and forgets all but the newest set aside.
-pub(crate) fn set_aside(dir: &Path) -> io::Result<()> {
+fn set_aside(dir: &Path) -> io::Result<()> {
     let mut aside = numbers_aside(dir)?;
     let next = aside.last().map_or(1, |last| last + 1);
     fs::rename(dir, beside(dir, &format!(".damaged-{next}")))?;

@@ -23,23 +23,31 @@ mod engine;
 mod error;
 mod family;
 mod folder;
+mod medium;
+#[cfg(feature = "memory")]
+mod memory;
+mod sled_tree;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod value;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::borrow::Borrow;
+use std::ops::Bound;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::engine::Engine;
-use crate::folder::State;
+use crate::folder::{Folder, State};
+use crate::medium::{Lock, Medium, Tree, Writes};
 use crate::tally::{TALLY_KEY, Tally};
 use crate::value::{MAIN, after_all, part_count, part_key, split};
 
 pub use crate::batch::Batch;
 pub use crate::error::StoreError;
 pub use crate::family::{Family, Scan};
+#[cfg(feature = "memory")]
+pub use crate::memory::{Fault, MemoryMedium, Operation};
 
 /// The longest key, bytes.
 pub const MAX_KEY_BYTES: usize = 512;
@@ -59,6 +67,9 @@ pub struct StoreOptions {
     /// The version of how it is stored. A store of another name or version is set
     /// aside.
     pub schema_version: u32,
+    /// Commits are refused while less is free where the store lies, bytes: what is
+    /// left is for the logs, and sled must not meet the end of the disk.
+    pub min_free_bytes: u64,
 }
 
 /// What opening found.
@@ -91,7 +102,8 @@ pub(crate) struct Inner {
     tally: Mutex<Tally>,
     /// What the state file says; held while it is written.
     state: Mutex<State>,
-    dir: PathBuf,
+    medium: Arc<dyn Medium>,
+    min_free_bytes: u64,
 }
 
 impl Store {
@@ -101,29 +113,40 @@ impl Store {
     /// [`StoreError::Locked`], and [`StoreError::Disk`] where not even a new store
     /// can be made.
     pub fn open(options: StoreOptions) -> Result<(Self, Opened), StoreError> {
-        let StoreOptions {
-            dir,
-            cache_bytes,
-            schema,
-            schema_version,
-        } = options;
-        let disk = |error| StoreError::disk(&dir, &error);
-        let lock = folder::lock(&dir)
-            .map_err(disk)?
-            .ok_or_else(|| StoreError::Locked(dir.clone()))?;
-        let lock = Arc::new(lock);
+        Self::open_on(Arc::new(Folder(options.dir.clone())), options)
+    }
+
+    /// Opens the store of a medium in memory, or makes one. The folder is not used.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    #[cfg(feature = "memory")]
+    pub fn open_in_memory(
+        medium: &MemoryMedium,
+        options: StoreOptions,
+    ) -> Result<(Self, Opened), StoreError> {
+        Self::open_on(Arc::new(medium.clone()), options)
+    }
+
+    fn open_on(
+        medium: Arc<dyn Medium>,
+        options: StoreOptions,
+    ) -> Result<(Self, Opened), StoreError> {
+        let lock = medium.lock()?;
+        let lock = Arc::new(lock.ok_or_else(|| StoreError::Locked(options.dir.clone()))?);
         let fresh = State {
-            schema: schema.to_owned(),
-            version: schema_version,
+            schema: options.schema.to_owned(),
+            version: options.schema_version,
             commit: 0,
             clean: false,
         };
-        let reason = match find(&dir, &fresh, cache_bytes)? {
+        let start = |tree, state| Self::start(&medium, tree, (&lock, &options), state);
+        let reason = match find(&*medium, &fresh, options.cache_bytes)? {
             Found::Nothing => None,
             Found::Unusable(reason) => Some(reason),
-            Found::Usable(db, state) => {
+            Found::Usable(tree, state) => {
                 let clean = state.clean;
-                let store = Self::start(&dir, db, &lock, state)?;
+                let store = start(tree, state)?;
                 match store.verify() {
                     Ok(_) => return Ok((store, Opened::Existing { clean })),
                     Err(StoreError::Damaged(reason)) => Some(reason),
@@ -134,14 +157,14 @@ impl Store {
         let opened = match reason {
             None => Opened::Fresh,
             Some(reason) => {
-                let store = dir.display();
-                tracing::warn!(%store, reason, "the store is set aside and begins anew");
-                folder::set_aside(&dir).map_err(disk)?;
+                let store = medium.name();
+                tracing::warn!(store, reason, "the store is set aside and begins anew");
+                medium.set_aside()?;
                 Opened::Rebuilt { reason }
             }
         };
-        let db = make(&dir, &fresh, cache_bytes)?;
-        Ok((Self::start(&dir, db, &lock, fresh)?, opened))
+        let tree = medium.make(&fresh, options.cache_bytes)?;
+        Ok((start(tree, fresh)?, opened))
     }
 
     /// Has a store set aside, and made anew, when it is opened the next time. Returns
@@ -149,27 +172,32 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] while it is open; [`StoreError::Disk`].
-    pub fn condemn(dir: &Path, reason: &str) -> Result<bool, StoreError> {
+    pub fn condemn(dir: &std::path::Path, reason: &str) -> Result<bool, StoreError> {
         if !dir.exists() {
             return Ok(false);
         }
-        let disk = |error| StoreError::disk(dir, &error);
-        let _lock = folder::lock(dir)
-            .map_err(disk)?
-            .ok_or_else(|| StoreError::Locked(dir.to_owned()))?;
-        folder::condemn(dir, reason).map_err(disk)?;
+        let medium = Folder(dir.to_owned());
+        let lock = medium.lock()?;
+        let _lock = lock.ok_or_else(|| StoreError::Locked(dir.to_owned()))?;
+        medium.condemn(reason)?;
         Ok(true)
     }
 
-    fn start(dir: &Path, db: sled::Db, lock: &Arc<File>, state: State) -> Result<Self, StoreError> {
-        let engine = Engine::new(dir, db, Arc::clone(lock))?;
+    fn start(
+        medium: &Arc<dyn Medium>,
+        tree: Arc<dyn Tree>,
+        (lock, options): (&Arc<Lock>, &StoreOptions),
+        state: State,
+    ) -> Result<Self, StoreError> {
+        let engine = Engine::new(Arc::clone(medium), tree, Arc::clone(lock));
         let tally = engine.ask(last_tally)?;
         let inner = Inner {
             engine,
             parts: RwLock::new(()),
             tally: Mutex::new(tally),
             state: Mutex::new(state),
-            dir: dir.to_owned(),
+            medium: Arc::clone(medium),
+            min_free_bytes: options.min_free_bytes,
         };
         inner.note(|state| state.clean = false)?;
         Ok(Self {
@@ -188,49 +216,52 @@ impl Store {
     /// [`Store::sync`].
     ///
     /// # Errors
-    /// [`StoreError::KeyTooLong`] and [`StoreError::ValueTooLarge`]: nothing is
-    /// written. [`StoreError::Damaged`], [`StoreError::Disk`], [`StoreError::Closed`].
-    pub fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        if let Some(refused) = batch.refused {
-            return Err(refused);
+    /// [`StoreError::KeyTooLong`], [`StoreError::ValueTooLarge`] and
+    /// [`StoreError::NoSpace`]: nothing is written, and the store is as usable as
+    /// before. [`StoreError::Damaged`], [`StoreError::Disk`], [`StoreError::Closed`].
+    pub fn commit(&self, batch: impl Borrow<Batch>) -> Result<(), StoreError> {
+        let batch = batch.borrow();
+        if let Some(refused) = &batch.refused {
+            return Err(refused.clone());
         }
         if batch.writes.is_empty() {
             return Ok(());
         }
         let inner = &self.inner;
+        inner.has_space()?;
         let mut last = inner.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tally = *last;
-        let mut writes = sled::Batch::default();
+        let mut writes = Writes::new();
         let mut changes_parts = false;
-        for (key, value) in batch.writes {
+        for (key, value) in &batch.writes {
             let mut old_parts = 0;
-            if let Some(old) = inner.engine.ask(|db| db.get(&key))? {
+            if let Some(old) = inner.engine.ask(|tree| tree.get(key))? {
                 old_parts = part_count(&old);
-                tally.remove(&key, &old);
+                tally.remove(key, &old);
             }
             let mut new_parts = 0;
             match value {
-                None => writes.remove(key.as_slice()),
+                None => writes.push((key.clone(), None)),
                 Some(value) => {
-                    let (main, parts) = split(&key, &value);
+                    let (main, parts) = split(key, value);
                     for part in parts {
-                        writes.insert(part_key(&key, new_parts), part);
+                        writes.push((part_key(key, new_parts), Some(part.to_vec())));
                         new_parts += 1;
                     }
-                    tally.add(&key, &main);
-                    writes.insert(key.as_slice(), main);
+                    tally.add(key, &main);
+                    writes.push((key.clone(), Some(main)));
                 }
             }
             for part in new_parts..old_parts {
-                writes.remove(part_key(&key, part));
+                writes.push((part_key(key, part), None));
             }
             changes_parts |= old_parts > 0 || new_parts > 0;
         }
         tally.commit += 1;
-        writes.insert(TALLY_KEY, tally.to_bytes());
+        writes.push((TALLY_KEY.to_vec(), Some(tally.to_bytes())));
         let _parts =
             changes_parts.then(|| inner.parts.write().unwrap_or_else(PoisonError::into_inner));
-        inner.engine.ask(|db| db.apply_batch(writes))?;
+        inner.engine.ask(|tree| tree.apply(writes))?;
         *last = tally;
         Ok(())
     }
@@ -255,9 +286,10 @@ impl Store {
             commit: expected.commit,
             ..Tally::default()
         };
-        let range = vec![MAIN]..after_all(&[MAIN]);
-        let mut items = inner.engine.ask(|db| Ok(db.range(range)))?;
-        while let Some((key, main)) = inner.engine.ask(|_| items.next().transpose())? {
+        let low = Bound::Included(vec![MAIN]);
+        let high = Bound::Excluded(after_all(&[MAIN]));
+        let mut items = inner.engine.ask(|tree| tree.range(low, high))?;
+        while let Some((key, main)) = inner.engine.ask(|_| items.next())? {
             found.add(&key, &main);
             match part_count(&main) {
                 0 => inner.check(&key, &main).map(drop)?,
@@ -283,10 +315,21 @@ impl Store {
         synced
     }
 
+    /// Lets go of the files and removes them: the next opening makes a new store.
+    /// Families that are still held answer [`StoreError::Closed`].
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn discard(self) -> Result<(), StoreError> {
+        // What is half removed is made anew: the tree goes with its state.
+        self.inner.engine.close();
+        self.inner.medium.remove()
+    }
+
     fn sync_as(&self, clean: bool) -> Result<(), StoreError> {
         let inner = &self.inner;
         let tally = *inner.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.engine.sync()?;
+        inner.engine.ask(|tree| tree.sync())?;
         inner.note(|state| {
             state.commit = tally.commit.max(state.commit);
             state.clean = clean;
@@ -295,14 +338,28 @@ impl Store {
 }
 
 impl Inner {
+    fn has_space(&self) -> Result<(), StoreError> {
+        let least_bytes = self.min_free_bytes;
+        if least_bytes == 0 {
+            return Ok(());
+        }
+        match self.medium.free_bytes() {
+            Some(free_bytes) if free_bytes < least_bytes => Err(StoreError::NoSpace {
+                free_bytes,
+                least_bytes,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Changes the state file, if it changes.
     fn note(&self, change: impl FnOnce(&mut State)) -> Result<(), StoreError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = state.clone();
         change(&mut changed);
         if changed != *state {
-            folder::write_state(&self.dir, &changed)
-                .map_err(|error| self.engine.fail(StoreError::disk(&self.dir, &error)))?;
+            let written = self.medium.write_state(&changed);
+            written.map_err(|error| self.engine.fail(error))?;
             *state = changed;
         }
         Ok(())
@@ -311,19 +368,17 @@ impl Inner {
 
 enum Found {
     Nothing,
-    Usable(sled::Db, State),
+    Usable(Arc<dyn Tree>, State),
     Unusable(String),
 }
 
-/// Looks at what is in a folder, and opens it if it can be used.
-fn find(dir: &Path, fresh: &State, cache_bytes: u64) -> Result<Found, StoreError> {
-    let sled = folder::sled(dir);
-    if let Some(reason) = folder::condemned(dir) {
+/// Looks at what a medium holds, and opens it if it can be used.
+fn find(medium: &dyn Medium, fresh: &State, cache_bytes: u64) -> Result<Found, StoreError> {
+    if let Some(reason) = medium.condemned() {
         return Ok(Found::Unusable(reason));
     }
-    let state = folder::read_state(dir).map_err(|error| StoreError::disk(dir, &error))?;
-    // The state file comes first when a store is made, sled's folder last.
-    if !sled.exists() {
+    let state = medium.read_state()?;
+    if !medium.has_tree() {
         return Ok(Found::Nothing);
     }
     let Some(state) = state else {
@@ -335,44 +390,29 @@ fn find(dir: &Path, fresh: &State, cache_bytes: u64) -> Result<Found, StoreError
             state.schema, state.version, fresh.schema, fresh.version
         )));
     }
-    let db = match engine::open(&sled, cache_bytes) {
-        Ok(db) => db,
+    let tree = match medium.open(cache_bytes) {
+        Ok(tree) => tree,
         Err(StoreError::Damaged(reason)) => return Ok(Found::Unusable(reason)),
         Err(error) => return Err(error),
     };
-    match engine::attempt(dir, &db, last_tally) {
-        Ok(tally) if tally.commit >= state.commit => Ok(Found::Usable(db, state)),
-        Ok(tally) => {
-            engine::let_go(db);
-            Ok(Found::Unusable(format!(
-                "it ends at commit {}, but {} was synced",
-                tally.commit, state.commit
-            )))
-        }
+    match last_tally(&*tree) {
+        Ok(tally) if tally.commit >= state.commit => Ok(Found::Usable(tree, state)),
+        Ok(tally) => Ok(Found::Unusable(format!(
+            "it ends at commit {}, but {} was synced",
+            tally.commit, state.commit
+        ))),
         Err(error) => {
-            // It panicked once: it is not asked to close, either.
-            std::mem::forget(db);
+            // It failed once: it is not asked to close, either.
+            std::mem::forget(tree);
             Ok(Found::Unusable(error.to_string()))
         }
     }
 }
 
-/// Makes a new store: its state file first, so that a half made one is known.
-fn make(dir: &Path, fresh: &State, cache_bytes: u64) -> Result<sled::Db, StoreError> {
-    let disk = |error| StoreError::disk(dir, &error);
-    folder::make(dir).map_err(disk)?;
-    folder::write_state(dir, fresh).map_err(disk)?;
-    let sled = folder::sled(dir);
-    let db = engine::open(&sled, cache_bytes)?;
-    folder::sync_folder(&sled).map_err(disk)?;
-    folder::sync_folder(dir).map_err(disk)?;
-    Ok(db)
-}
-
 /// What there is; a tally that cannot be read is that of an empty store, and
 /// nothing will agree with it.
-fn last_tally(db: &sled::Db) -> sled::Result<Tally> {
-    let bytes = db.get(TALLY_KEY)?;
+fn last_tally(tree: &dyn Tree) -> Result<Tally, StoreError> {
+    let bytes = tree.get(TALLY_KEY)?;
     let tally = bytes.and_then(|bytes| Tally::from_bytes(&bytes));
     Ok(tally.unwrap_or_default())
 }

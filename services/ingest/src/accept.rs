@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use ascertain_access::Caller;
 use ascertain_domain::id::{Digest, ReportId, ReportKey};
-use ascertain_log::{Append, AppendError, MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, Sequence};
+use ascertain_log::{
+    Append, AppendError, MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, Sequence, watch,
+};
 use ascertain_proto::inward::submission::{self, Checked};
 use ascertain_proto::{log, outward, v1};
 use log::v1::record_body::Content;
 use prost::Message as _;
-use tokio::sync::watch;
 use v1::Reason;
 
 use crate::error::Refusal;
@@ -148,7 +149,8 @@ fn try_decide(
     };
     let registry = core.registry.current();
     let view = registry.domain.latest();
-    let checked = submission::check(report, view, provenance.received_at());
+    let salt = (core.salts)();
+    let checked = submission::check_salted(report, view, provenance.received_at(), salt);
     let checked = checked.map_err(Refusal::invalid)?;
     let acknowledgement = core.first_acknowledgement(&checked, &provenance)?;
     let Some(reservation) = reserved.filter(|_| !submission.validate_only) else {

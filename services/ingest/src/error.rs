@@ -93,6 +93,12 @@ impl Refusal {
         Self::new(Code::Unavailable, Reason::Unavailable, message)
     }
 
+    /// The index is not as far as the log yet.
+    pub(crate) fn not_caught_up() -> Self {
+        let what = "the report log is being read again since the start; try again";
+        Self::new(Code::Unavailable, Reason::NotCaughtUp, what)
+    }
+
     /// As the status that a unary call ends with.
     pub(crate) fn into_status(self) -> Status {
         if !self.violations.is_empty() {

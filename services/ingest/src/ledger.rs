@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{Incarnation, PartitionId, Record, Sequence};
+use ascertain_log::{Incarnation, PartitionId, Record, Sequence, watch};
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::{inward, log};
 use log::v1::record_body::Content;
 use prost::Message as _;
-use tokio::sync::watch;
 
 pub(crate) use index::{Index, IndexError};
 
@@ -85,6 +84,8 @@ enum Slot {
 pub(crate) struct Ledger {
     index: Index,
     overlay: Mutex<HashMap<ReportKey, Slot>>,
+    /// Changes whenever records were taken in.
+    taken: watch::Sender<()>,
 }
 
 /// The right to append a report. Dropped without [`Reservation::settle`], it
@@ -140,6 +141,7 @@ impl Ledger {
         Self {
             index,
             overlay: Mutex::default(),
+            taken: watch::channel(()).0,
         }
     }
 
@@ -232,6 +234,8 @@ impl Ledger {
                 overlay.remove(key);
             }
         }
+        drop(overlay);
+        self.taken.send_replace(());
         Ok(())
     }
 
@@ -250,6 +254,19 @@ impl Ledger {
     /// writes back.
     pub(crate) fn verify(&self) -> Result<u64, IndexError> {
         self.index.verify()
+    }
+
+    /// Waits until a sequence of a partition is in the index, or that fails.
+    pub(crate) async fn taken_in(&self, partition: PartitionId, sequence: Sequence) {
+        let mut taken = self.taken.subscribe();
+        while self
+            .indexed(partition)
+            .is_ok_and(|checkpoint| checkpoint.sequence < sequence)
+        {
+            if taken.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Makes the index durable. Blocks.

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ascertain_ingest::{Ingest, SERVICES, Settings, open};
-use ascertain_log::{LogReader, system_clock};
+use ascertain_log::LogReader;
 use ascertain_log_remote::LogServer;
 use ascertain_proto::log::v1::LogKind;
-use ascertain_runtime::{CommonArgs, Listener, Process};
+use ascertain_runtime::{CommonArgs, Listener, Machine, Process};
 use clap::Parser as _;
 use tonic::service::RoutesBuilder;
 
@@ -28,7 +28,8 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     let config = &process.config;
     let listener = Listener::bind(config.ingest.listen).await?;
     let health = process.health.role(SERVICES).await;
-    let (log, store) = open(&config.data_dir, config.partitions).await?;
+    let machine = Machine::real();
+    let (log, store) = open(config, &machine).await?;
     let settings = Settings {
         node: config.node.clone(),
         max_message_bytes: config.limits.max_message_bytes,
@@ -36,7 +37,7 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     };
     let (tasks, shutdown) = (&mut process.tasks, &process.shutdown);
     let served: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
-    let ingest = Ingest::start(settings, log, store, system_clock(), tasks, shutdown).await?;
+    let ingest = Ingest::begin(settings, log, store, &machine, tasks, shutdown).await?;
     let mut routes = RoutesBuilder::default();
     ingest.add_to(&mut routes);
     let logs = LogServer::new([(LogKind::Reports, served)]);
@@ -46,6 +47,11 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     process
         .serve(vec![listener], vec![ingest.role()], routes)
         .await?;
-    health.serving().await;
+    process.tasks.worker("ingest health", async move {
+        if ingest.ready().await {
+            health.serving().await;
+        }
+        Ok(())
+    });
     Ok(())
 }

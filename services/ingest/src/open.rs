@@ -1,12 +1,12 @@
 //! What ingest keeps on disk, and where.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use ascertain_log::LogWriter;
 use ascertain_log_file::{FileLog, FileLogOptions};
 use ascertain_proto::v1::{ingest_service_server, registry_service_server};
+use ascertain_runtime::{Config, Machine, blocking};
 use ascertain_store::{Store, StoreOptions};
 
 /// The gRPC services whose health is that of this role.
@@ -25,22 +25,29 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// A damaged or locked log, or one with another number of partitions; a store
 /// that cannot be made.
 pub async fn open(
-    data_dir: &Path,
-    place_partitions: u32,
+    config: &Config,
+    machine: &Machine,
 ) -> anyhow::Result<(Arc<dyn LogWriter>, Store)> {
-    let log = FileLogOptions::new(data_dir.join("ingest/report-log"), place_partitions + 1);
+    let folder = config.data_dir.join("ingest");
+    let mut log = FileLogOptions::new(folder.join("report-log"), config.partitions + 1);
+    log.min_free_bytes = config.limits.min_free_bytes;
     let store = StoreOptions {
-        dir: data_dir.join("ingest/store"),
+        dir: folder.join("store"),
         cache_bytes: CACHE_BYTES,
         schema: "ingest",
         schema_version: 1,
+        min_free_bytes: config.limits.store_min_free_bytes(),
     };
-    let opened = tokio::task::spawn_blocking(move || {
-        let log = FileLog::open(log).context("the report log cannot be opened")?;
-        let (store, opened) = Store::open(store).context("the ingest store cannot be opened")?;
+    let open = Arc::clone(&machine.stores);
+    let opened = blocking(move || {
+        let log = FileLog::open(log).map_err(|error| {
+            let advice = error.advice();
+            anyhow::Error::new(error).context(format!("the report log cannot be opened: {advice}"))
+        })?;
+        let (store, opened) = open(store).context("the ingest store cannot be opened")?;
         tracing::info!(recovery = ?log.recovery(), store = ?opened, "report log open");
         anyhow::Ok((log, store))
     });
-    let (log, store) = opened.await??;
+    let (log, store) = opened.await?;
     Ok((Arc::new(log), store))
 }

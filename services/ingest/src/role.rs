@@ -48,7 +48,7 @@ impl Role for IngestRole {
         });
         v1::RoleStatus {
             role: self.name().to_owned(),
-            serving: core.writer.is_open(),
+            serving: core.writer.is_open() && *core.ready.borrow(),
             partitions: partitions.collect(),
             counters: counters.collect(),
             floods: None,

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use ascertain_log::{
-    Clock, End, FollowError, Incarnation, LogWriter, PartitionId, Position, Sequence,
+    Clock, End, FollowError, Incarnation, LogReader, LogWriter, PartitionId, Position, Sequence,
+    follow_forever,
 };
+use ascertain_proto::inward::submission::Salt;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1;
 use ascertain_proto::v1::ingest_service_server::IngestServiceServer;
 use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
-use ascertain_runtime::{Role, Shutdown, Tasks};
+use ascertain_runtime::{Machine, Role, Shutdown, SpaceWait, Tasks, blocking};
 use ascertain_store::Store;
 use futures::StreamExt as _;
+use tokio::sync::watch;
 use tonic::service::RoutesBuilder;
+use tonic::service::interceptor::InterceptedService;
 
 use crate::counters::Counters;
 use crate::error::Refusal;
@@ -22,7 +26,7 @@ use crate::partition::Partitions;
 use crate::registry::Keeper;
 use crate::replay::{ReplayError, replay};
 use crate::role::IngestRole;
-use crate::writer::{Writer, writer};
+use crate::writer::{Target, Writer, writer};
 
 /// Records in the index that a power cut may cost, to be read again.
 const MOST_UNSYNCED: usize = 50_000;
@@ -50,15 +54,16 @@ pub enum StartError {
     /// The index cannot be read or written.
     #[error("the ingest store cannot be used")]
     Store(#[source] anyhow::Error),
-    /// What the log holds cannot be taken in.
-    #[error("the report log cannot be replayed")]
-    Replay(#[source] anyhow::Error),
+    /// What the log holds cannot be taken in; why was logged by the task that replays.
+    #[error("the report log was not replayed")]
+    Replay,
 }
 
 /// What the handlers share.
 pub(crate) struct Core {
     pub(crate) node: String,
     pub(crate) clock: Clock,
+    pub(crate) salts: Arc<dyn Fn() -> Salt + Send + Sync>,
     pub(crate) log: Arc<dyn LogWriter>,
     pub(crate) incarnation: Incarnation,
     pub(crate) partitions: Arc<Partitions>,
@@ -68,6 +73,8 @@ pub(crate) struct Core {
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
     pub(crate) shutdown: Shutdown,
+    /// Whether all that the log held at the start was replayed.
+    pub(crate) ready: watch::Receiver<bool>,
 }
 
 /// The ingest service over a log.
@@ -77,18 +84,18 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Replays what the log holds beyond the `store` (an index, kept by this service
-    /// alone and rebuilt at will) and starts the workers: from the return on,
-    /// reports can be taken. The workers end with `shutdown`, after what they
-    /// were handed is done.
+    /// Starts the workers: the first of them replays what the log holds beyond the
+    /// `store`, an index that this service alone keeps, and that is rebuilt at will.
+    /// Until it has, calls are refused with NOT_CAUGHT_UP; [`Ingest::ready`] waits for
+    /// it. The workers end with `shutdown`, after what they were handed is done.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn start(
+    pub async fn begin(
         settings: Settings,
         log: Arc<dyn LogWriter>,
         store: Store,
-        clock: Clock,
+        machine: &Machine,
         tasks: &mut Tasks,
         shutdown: &Shutdown,
     ) -> Result<Self, StartError> {
@@ -100,44 +107,87 @@ impl Ingest {
         let index =
             open_index(store, incarnation, &ends).map_err(|e| StartError::Store(e.into()))?;
         let partitions = Arc::new(Partitions::new(ends.len()));
-        let (writer, jobs) = writer(Arc::clone(&log), Arc::clone(&partitions));
+        let ledger = Arc::new(Ledger::new(index));
+        let (writer, jobs) = writer(Target {
+            log: Arc::clone(&log),
+            partitions: Arc::clone(&partitions),
+            ledger: Arc::clone(&ledger),
+            shutdown: shutdown.clone(),
+        });
+        let (replayed, ready) = watch::channel(false);
         let core = Arc::new(Core {
             node: settings.node.clone(),
-            clock,
+            clock: Arc::clone(&machine.clock),
+            salts: Arc::clone(&machine.salts),
             incarnation,
             partitions,
             registry: Keeper::default(),
-            ledger: Arc::new(Ledger::new(index)),
+            ledger,
             writer,
             settings,
             counters: Counters::default(),
             shutdown: shutdown.clone(),
             log,
+            ready,
         });
-        core.replay_registry()
-            .await
-            .map_err(|e| StartError::Replay(e.into()))?;
-        for (partition, end) in core.partitions.all().zip(&ends).skip(1) {
-            let replayed = core.replay_reports(partition, end.last_sequence).await;
-            replayed.map_err(|e| StartError::Replay(e.into()))?;
-        }
-        let (stop, ledger) = (shutdown.clone(), Arc::clone(&core.ledger));
+        let (own, stop) = (Arc::clone(&core), shutdown.clone());
+        tasks.worker("ingest replay", async move {
+            tokio::select! {
+                biased;
+                () = stop.stopping() => return Ok(()),
+                done = own.replay(&ends) => done?,
+            }
+            replayed.send_replace(true);
+            Ok(())
+        });
+        let ledger = Arc::clone(&core.ledger);
         tasks.worker("ingest writer", async move {
-            jobs.run(stop.stopping()).await;
+            jobs.run().await;
             // Nobody writes any more; the next start finds the index closed in order.
-            Ok(tokio::task::spawn_blocking(move || ledger.close()).await??)
+            Ok(blocking(move || ledger.close()).await?)
         });
         for partition in core.partitions.of_places() {
             let (core, stop) = (Arc::clone(&core), shutdown.clone());
             tasks.worker(format!("ingest ledger {partition}"), async move {
+                let following = async {
+                    match core.replayed().await {
+                        true => core.follow(partition).await,
+                        false => Ok(()),
+                    }
+                };
                 tokio::select! {
                     biased;
                     () = stop.stopping() => Ok(()),
-                    followed = core.follow(partition) => followed,
+                    followed = following => followed,
                 }
             });
         }
         Ok(Self { core })
+    }
+
+    /// As [`Ingest::begin`], but returns once reports can be taken.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(
+        settings: Settings,
+        log: Arc<dyn LogWriter>,
+        store: Store,
+        machine: &Machine,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+    ) -> Result<Self, StartError> {
+        let ingest = Self::begin(settings, log, store, machine, tasks, shutdown).await?;
+        match ingest.ready().await {
+            true => Ok(ingest),
+            false => Err(StartError::Replay),
+        }
+    }
+
+    /// Waits until reports can be taken. Returns whether they can: `false` when the
+    /// replay failed, which ends the process.
+    pub async fn ready(&self) -> bool {
+        self.core.replayed().await
     }
 
     /// Adds the services to those of a port.
@@ -145,9 +195,19 @@ impl Ingest {
         let limit = self.core.settings.max_message_bytes;
         let ingest = IngestServiceServer::new(grpc::IngestHandler(Arc::clone(&self.core)));
         let registry = RegistryServiceServer::new(grpc::RegistryHandler(Arc::clone(&self.core)));
+        let ready = self.core.ready.clone();
+        #[allow(clippy::result_large_err)] // tonic's
+        let gate = move |request| match *ready.borrow() {
+            true => Ok(request),
+            false => Err(Refusal::not_caught_up().into_status()),
+        };
+        let (ingest, registry) = (
+            ingest.max_decoding_message_size(limit),
+            registry.max_decoding_message_size(limit),
+        );
         routes
-            .add_service(ingest.max_decoding_message_size(limit))
-            .add_service(registry.max_decoding_message_size(limit));
+            .add_service(InterceptedService::new(ingest, gate.clone()))
+            .add_service(InterceptedService::new(registry, gate));
     }
 
     /// The role, for the node service.
@@ -170,6 +230,21 @@ fn open_index(store: Store, incarnation: Incarnation, ends: &[End]) -> Result<In
 }
 
 impl Core {
+    /// Waits until all that the log held at the start was replayed; `false` when it
+    /// will not be.
+    async fn replayed(&self) -> bool {
+        let mut ready = self.ready.clone();
+        ready.wait_for(|ready| *ready).await.is_ok()
+    }
+
+    async fn replay(&self, ends: &[End]) -> Result<(), ReplayError> {
+        self.replay_registry().await?;
+        for (partition, end) in self.partitions.all().zip(ends).skip(1) {
+            self.replay_reports(partition, end.last_sequence).await?;
+        }
+        Ok(())
+    }
+
     async fn replay_registry(&self) -> Result<(), ReplayError> {
         let _writing = self.registry.writing.lock().await;
         let mut known_at = None;
@@ -188,11 +263,21 @@ impl Core {
         partition: PartitionId,
         until: Sequence,
     ) -> Result<(), ReplayError> {
-        let after = self.checkpoint(partition).map_err(ReplayError::Taker)?;
-        replay(self.log.as_ref(), partition, after, until, |records| {
-            Ok(self.ledger.take_in(partition, records)?)
-        })
-        .await?;
+        let mut space = SpaceWait::new("ingest store", &self.shutdown);
+        loop {
+            let after = self.checkpoint(partition).map_err(ReplayError::Taker)?;
+            let replayed = replay(self.log.as_ref(), partition, after, until, |records| {
+                Ok(self.ledger.take_in(partition, records)?)
+            });
+            match replayed.await {
+                Err(ReplayError::Taker(error)) if is_no_space(&error) => {
+                    if !space.again(&error).await {
+                        return Err(ReplayError::Taker(error));
+                    }
+                }
+                replayed => break replayed?,
+            }
+        }
         let indexed = self
             .ledger
             .indexed(partition)
@@ -210,19 +295,31 @@ impl Core {
     /// Keeps the ledger's index behind the log.
     async fn follow(&self, partition: PartitionId) -> anyhow::Result<()> {
         let after = self.checkpoint(partition)?;
-        let mut follow = self.log.follow(partition, after, Some(self.incarnation));
+        let log: Arc<dyn LogReader> = Arc::clone(&self.log) as Arc<dyn LogReader>;
+        let mut follow = follow_forever(log, partition, after, Some(self.incarnation));
         let mut unsynced = 0;
         while let Some(batch) = follow.next().await {
             let batch = batch?;
             unsynced += batch.len();
             // When it is quiet, or much has come: a sync has its price.
             let sync = unsynced > MOST_UNSYNCED || (batch.is_empty() && unsynced > 0);
-            let ledger = Arc::clone(&self.ledger);
-            tokio::task::spawn_blocking(move || {
-                ledger.take_in(partition, &batch)?;
-                if sync { ledger.sync() } else { Ok(()) }
-            })
-            .await??;
+            let batch = Arc::new(batch);
+            let mut space = SpaceWait::new("ingest store", &self.shutdown);
+            loop {
+                let (ledger, batch) = (Arc::clone(&self.ledger), Arc::clone(&batch));
+                let taken = blocking(move || {
+                    ledger.take_in(partition, &batch)?;
+                    if sync { ledger.sync() } else { Ok(()) }
+                });
+                match taken.await {
+                    Err(error) if error.is_no_space() => {
+                        if !space.again(&error).await {
+                            return Ok(());
+                        }
+                    }
+                    taken => break taken?,
+                }
+            }
             if sync {
                 unsynced = 0;
             }
@@ -255,6 +352,11 @@ impl Core {
         read.await.map_err(|error| Refusal::internal(&error))?;
         Ok(stored)
     }
+}
+
+fn is_no_space(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<IndexError>();
+    error.is_some_and(IndexError::is_no_space)
 }
 
 impl From<IndexError> for Refusal {

@@ -8,7 +8,7 @@ use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log;
 use ascertain_proto::v1::{LogPosition, RoleVerification};
 use ascertain_replica::{SetDigest, condense};
-use ascertain_runtime::{Checking, status};
+use ascertain_runtime::{Checking, blocking, status};
 use ascertain_store::StoreError;
 use log::v1::record_body::Content;
 use prost::Message as _;
@@ -46,8 +46,8 @@ pub(crate) async fn verify(
     }
     let mut values = Checking::new("ingest store: checksums");
     let ledger = Arc::clone(core);
-    let stored = tokio::task::spawn_blocking(move || ledger.ledger.verify()).await;
-    match stored.map_err(|error| status::internal(&error))? {
+    let stored = blocking(move || ledger.ledger.verify()).await;
+    match stored {
         Ok(count) => values.read(count),
         Err(IndexError::Store(StoreError::Damaged(what))) => values.problem(what),
         Err(error) => return Err(failed(error)),
@@ -102,7 +102,7 @@ async fn look_up(
     check: &mut Checking,
 ) -> Result<(), Status> {
     let core = Arc::clone(core);
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = blocking(move || {
         let within = batch.iter().filter(|r| r.position.sequence <= indexed);
         let mut found = Vec::new();
         for record in within {
@@ -111,8 +111,7 @@ async fn look_up(
         }
         Ok::<_, IndexError>(found)
     });
-    let looked = looked.await.map_err(|error| status::internal(&error))?;
-    for (sequence, is_there) in looked.map_err(failed)? {
+    for (sequence, is_there) in looked.await.map_err(failed)? {
         check.read(1);
         if !is_there {
             check.problem(format!(

@@ -2,14 +2,16 @@
 //! handed in, and are carried through even if whoever waits for them has left:
 //! what was appended is always noted in the ledger.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ascertain_log::{Append, AppendError, LogWriter, PartitionId, Position, Recorded};
+use ascertain_log::{Append, AppendError, LogWriter, PartitionId, Position, Recorded, reachable};
+use ascertain_runtime::Shutdown;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::ledger::{Entry, Reservation};
+use crate::ledger::{Entry, Ledger, Reservation};
 use crate::partition::Partitions;
 
 /// Jobs that wait for the log; more wait before they are handed in.
@@ -28,7 +30,7 @@ pub(crate) struct Pending {
     pub(crate) appends: usize,
 }
 
-/// A job that failed, with what to try again.
+/// A job that failed, with what to try again; nothing where it perhaps succeeded.
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) error: AppendError,
@@ -48,21 +50,22 @@ pub(crate) struct Writer(mpsc::Sender<Job>);
 /// Carries jobs out.
 pub(crate) struct Jobs {
     queue: mpsc::Receiver<Job>,
-    log: Arc<dyn LogWriter>,
-    partitions: Arc<Partitions>,
+    target: Target,
+}
+
+/// What jobs are carried out on. Clones are the same.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) log: Arc<dyn LogWriter>,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) shutdown: Shutdown,
 }
 
 /// A way into a log. Nothing is written until [`Jobs::run`].
-pub(crate) fn writer(log: Arc<dyn LogWriter>, partitions: Arc<Partitions>) -> (Writer, Jobs) {
+pub(crate) fn writer(target: Target) -> (Writer, Jobs) {
     let (sender, queue) = mpsc::channel(QUEUED_JOBS);
-    (
-        Writer(sender),
-        Jobs {
-            queue,
-            log,
-            partitions,
-        },
-    )
+    (Writer(sender), Jobs { queue, target })
 }
 
 impl Writer {
@@ -102,9 +105,10 @@ impl Writer {
 }
 
 impl Jobs {
-    /// Works until `stopping`, then finishes what was handed in before.
-    pub(crate) async fn run(mut self, stopping: impl Future<Output = ()>) {
-        let mut stopping = std::pin::pin!(stopping);
+    /// Works until the workers stop, then finishes what was handed in before.
+    pub(crate) async fn run(mut self) {
+        let shutdown = self.target.shutdown.clone();
+        let mut stopping = std::pin::pin!(shutdown.stopping());
         let mut stopped = false;
         let mut running: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>> =
             FuturesUnordered::new();
@@ -118,9 +122,8 @@ impl Jobs {
                 Some(()) = running.next(), if !running.is_empty() => {}
                 job = self.queue.recv(), if running.len() < RUNNING_JOBS => {
                     let Some(job) = job else { break };
-                    let (log, partitions) = (Arc::clone(&self.log), Arc::clone(&self.partitions));
                     let mut work: Pin<Box<dyn Future<Output = ()> + Send>> =
-                        Box::pin(perform(log, partitions, job));
+                        Box::pin(perform(self.target.clone(), job));
                     // The first poll queues it in the log: order is kept.
                     if futures::poll!(&mut work).is_pending() {
                         running.push(work);
@@ -132,16 +135,18 @@ impl Jobs {
     }
 }
 
-async fn perform(log: Arc<dyn LogWriter>, partitions: Arc<Partitions>, job: Job) {
+async fn perform(target: Target, job: Job) {
     let live = job
         .appends
         .iter()
         .filter(|append| append.recorded == Recorded::Now);
     let live: Vec<PartitionId> = live.map(|append| append.partition).collect();
-    let outcome = log.append(job.appends).await;
+    let of_reports = job.appends.iter().map(|append| append.partition);
+    let of_reports: BTreeSet<PartitionId> = of_reports.collect();
+    let outcome = target.log.append(job.appends).await;
     if matches!(outcome, Ok(_) | Err(AppendError::OutcomeUnknown(_))) {
         live.into_iter()
-            .for_each(|partition| partitions.note_live(partition));
+            .for_each(|partition| target.partitions.note_live(partition));
     }
     let outcome = match outcome {
         Ok(positions) => {
@@ -159,6 +164,14 @@ async fn perform(log: Arc<dyn LogWriter>, partitions: Arc<Partitions>, job: Job)
             }
             Ok(positions)
         }
+        Err(error @ AppendError::OutcomeUnknown(_)) => {
+            let pending = Vec::new();
+            // Whoever waited is told at once. These reports stay reserved until it
+            // is known: sent again before, they would perhaps be recorded twice.
+            let _ = job.done.send(Err(Failed { error, pending }));
+            target.until_known(of_reports).await;
+            return drop(job.pending);
+        }
         Err(error) => Err(Failed {
             error,
             pending: job.pending,
@@ -166,4 +179,30 @@ async fn perform(log: Arc<dyn LogWriter>, partitions: Arc<Partitions>, job: Job)
     };
     // Whoever waited may have left; the outcome is noted all the same.
     let _ = job.done.send(outcome);
+}
+
+impl Target {
+    /// Waits until the ledger has taken in all that the log holds now: what became
+    /// of an append is known then. A stop ends it; the next start reads the log.
+    async fn until_known(&self, partitions: BTreeSet<PartitionId>) {
+        let known = async {
+            let ends = match reachable(self.log.as_ref()).await {
+                Ok(ends) => ends,
+                Err(error) => {
+                    tracing::error!(%error, "what became of an append cannot be told");
+                    return;
+                }
+            };
+            for (partition, end) in self.partitions.all().zip(ends).skip(1) {
+                if partitions.contains(&partition) {
+                    self.ledger.taken_in(partition, end.last_sequence).await;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.shutdown.stopping() => {}
+            () = known => {}
+        }
+    }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use ascertain_log::{Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever};
+use ascertain_log::{
+    Clock, Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever, watch,
+};
 use ascertain_proto::log::v1::StateRecord;
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, Taken};
-use ascertain_runtime::Shutdown;
-use ascertain_store::{Batch, Store};
+use ascertain_runtime::{Shutdown, SpaceWait, blocking};
+use ascertain_store::{Batch, Store, StoreError};
 use futures::StreamExt;
 use prost::Message as _;
-use tokio::sync::watch;
 
 use crate::error::QueryError;
 use crate::listing::Listing;
@@ -26,6 +27,7 @@ pub(crate) struct Replica {
     pub states: States,
     pub registry: RegistryReplica,
     pub models: ModelNames,
+    pub clock: Clock,
     pub report_log: Arc<dyn LogReader>,
     pub report_incarnation: Incarnation,
     /// Up to when, microseconds since the Unix epoch, everything known is here.
@@ -55,18 +57,42 @@ impl Replica {
         u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
     }
 
+    /// The prefix of partition 0 on which the states rest that are here.
+    pub(crate) fn registry_needed(&self) -> u64 {
+        let partitions = self.partitions.values();
+        let needed = partitions.map(|p| p.states.borrow().registry).max();
+        needed.unwrap_or_default()
+    }
+
     /// Runs a read of the store where blocking is allowed.
     pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         read: impl FnOnce(&Self) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, QueryError> {
         let replica = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || read(&replica)).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(QueryError::Unreadable("the runtime is ending")),
-            },
+        blocking(move || read(&replica)).await
+    }
+
+    /// Commits a batch; while there is no space for it, waits and tries again.
+    /// Returns `false` when the process ends before there is.
+    async fn commit(
+        self: &Arc<Self>,
+        writes: Batch,
+        shutdown: &Shutdown,
+    ) -> Result<bool, QueryError> {
+        let writes = Arc::new(writes);
+        let mut space = SpaceWait::new("query store", shutdown);
+        loop {
+            let writes = Arc::clone(&writes);
+            let committed = self.blocking(move |replica| Ok(replica.store.commit(&*writes)));
+            match committed.await? {
+                Err(error @ StoreError::NoSpace { .. }) => {
+                    if !space.again(&error).await {
+                        return Ok(false);
+                    }
+                }
+                committed => return Ok(committed.map(|()| true)?),
+            }
         }
     }
 
@@ -88,6 +114,7 @@ impl Replica {
         let mut batches = follow_forever(log, partition, after, Some(incarnation));
         loop {
             let batch = tokio::select! {
+                biased;
                 () = shutdown.stopping() => return Ok(()),
                 batch = batches.next() => batch.transpose()?,
             };
@@ -95,13 +122,20 @@ impl Replica {
             let Some(last) = batch.last().map(|r| r.position.sequence.0) else {
                 continue;
             };
-            self.blocking(move |replica| replica.take_reports(&batch, incarnation))
-                .await?;
+            let take = move |replica: &Self| replica.take_reports(&batch, incarnation);
+            let writes = self.blocking(take).await?;
+            if !self.commit(writes, &shutdown).await? {
+                return Ok(());
+            }
             self.followed(partition)?.reports.send_replace(last);
         }
     }
 
-    fn take_reports(&self, batch: &[Record], incarnation: Incarnation) -> Result<(), QueryError> {
+    fn take_reports(
+        &self,
+        batch: &[Record],
+        incarnation: Incarnation,
+    ) -> Result<Batch, QueryError> {
         let mut writes = Batch::new();
         let taken = self.reports.take(batch, incarnation, &mut writes)?;
         for (record, taken) in batch.iter().zip(&taken) {
@@ -109,7 +143,7 @@ impl Replica {
                 self.listing.index(&record.position, report, &mut writes);
             }
         }
-        Ok(self.store.commit(writes)?)
+        Ok(writes)
     }
 
     /// Follows the states of a partition until shutdown, never ahead of its reports
@@ -126,6 +160,7 @@ impl Replica {
         let mut batches = follow_forever(log, partition, after, Some(incarnation));
         loop {
             let batch = tokio::select! {
+                biased;
                 () = shutdown.stopping() => return Ok(()),
                 batch = batches.next() => batch.transpose()?,
             };
@@ -148,21 +183,23 @@ impl Replica {
                     && self.registry.reached(registry).await
             };
             let ready = tokio::select! {
+                biased;
                 () = shutdown.stopping() => return Ok(()),
                 ready = ready => ready,
             };
             anyhow::ensure!(ready, "the registry is followed no more");
             let before = *followed.states.borrow();
-            let up_to = self
-                .blocking(move |replica| {
-                    let mut writes = Batch::new();
-                    let up_to = replica
-                        .states
-                        .take(before, &batch, incarnation, &mut writes);
-                    replica.store.commit(writes)?;
-                    Ok(up_to)
-                })
-                .await?;
+            let take = move |replica: &Self| {
+                let mut writes = Batch::new();
+                let up_to = replica
+                    .states
+                    .take(before, &batch, incarnation, &mut writes);
+                Ok((up_to, writes))
+            };
+            let (up_to, writes) = self.blocking(take).await?;
+            if !self.commit(writes, &shutdown).await? {
+                return Ok(());
+            }
             followed.states.send_replace(up_to);
         }
     }

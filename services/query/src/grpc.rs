@@ -7,7 +7,6 @@ use ascertain_access::{Caller, visible_to};
 use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
-use ascertain_log::now;
 use ascertain_proto::inward::submission::join;
 use ascertain_proto::log::v1::{RecordBody, ReportContent, record_body::Content};
 use ascertain_proto::outward;
@@ -27,7 +26,7 @@ use crate::answer::find;
 use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::listing::Rank;
-use crate::read::{Asked, known_at, see_all_known, see_writes};
+use crate::read::{Asked, known_at, see_all_known, see_registry, see_writes};
 
 /// The most places in one batch.
 const MAX_BATCH: usize = 1_000;
@@ -44,10 +43,15 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
+    fn now(&self) -> Timestamp {
+        (self.replica.clock)()
+    }
+
     async fn asked(&self, read: Option<&ReadOptions>) -> Result<Asked, QueryError> {
-        let asked = Asked::from_wire(read, now(), self.replica.frontier())?;
+        let asked = Asked::from_wire(read, self.now(), self.replica.frontier())?;
         let tokens = read.map_or(&[][..], |r| &r.at_least);
         see_writes(&self.replica, "read.at_least", tokens, self.patience).await?;
+        see_registry(&self.replica, self.patience).await?;
         if let Some(known_at) = asked.as_known_at {
             see_all_known(&self.replica, known_at, self.patience).await?;
         }
@@ -175,9 +179,10 @@ impl QueryService for Handler {
         request: Request<ListReportsRequest>,
     ) -> Result<Response<ListReportsResponse>, Status> {
         let request = request.into_inner();
-        let clocks = (now(), self.replica.frontier());
+        let clocks = (self.now(), self.replica.frontier());
         let mut known_by = known_at("as_known_at", request.as_known_at.as_ref(), clocks)?;
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        see_registry(&self.replica, self.patience).await?;
         let size = page_size(request.page_size)?;
         let bound = ListReportsRequest {
             page_size: 0,

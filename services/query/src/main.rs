@@ -8,7 +8,7 @@ use ascertain_log::{LogReader, reachable};
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
 use ascertain_query::{Query, SERVICES};
-use ascertain_runtime::{CommonArgs, Listener, Process};
+use ascertain_runtime::{CommonArgs, Listener, Machine, Process};
 use clap::Parser as _;
 use tonic::service::RoutesBuilder;
 
@@ -31,7 +31,11 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
     let report_log = follow(&config.query.report_log, LogKind::Reports).await?;
     let state_log = follow(&config.query.state_log, LogKind::States).await?;
     let (tasks, shutdown) = (&mut process.tasks, &process.shutdown);
-    let query = Query::start(config, tasks, shutdown, health, report_log, state_log).await?;
+    let machine = Machine::real();
+    let started = Query::start(
+        config, &machine, tasks, shutdown, health, report_log, state_log,
+    );
+    let query = started.await?;
     let mut routes = RoutesBuilder::default();
     query.add_to(&mut routes);
     process

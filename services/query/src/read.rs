@@ -7,7 +7,7 @@ use std::time::Duration;
 use ascertain_access::require_supported_audience;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{PartitionId, now};
+use ascertain_log::PartitionId;
 use ascertain_proto::inward;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1::{ReadOptions, Reason};
@@ -17,6 +17,10 @@ use crate::follow::Replica;
 
 /// The most write tokens that a read names.
 const MAX_TOKENS: usize = 64;
+
+/// A knowledge time so little ahead of the clock is waited for, microseconds. Beyond
+/// it the clock of the log is another machine's.
+const MOST_AHEAD_US: i64 = 100_000;
 
 /// The times that were asked for. The clock enters here, once a request.
 #[derive(Debug, Clone, Copy)]
@@ -106,8 +110,14 @@ pub(crate) async fn see_all_known(
         return Ok(());
     }
     let waiting = async {
-        // What the log takes after this has a later knowledge time.
-        let asked = now();
+        // The clock must be past it: what the log takes in this very microsecond is
+        // known by it, too.
+        let ahead = known_at.micros() - (replica.clock)().micros();
+        if (0..MOST_AHEAD_US).contains(&ahead) {
+            tokio::time::sleep(Duration::from_micros(ahead.unsigned_abs() + 1)).await;
+        }
+        // What the log takes after this is not known before this.
+        let asked = (replica.clock)();
         let ends = replica.report_log.ends().await;
         let ends = ends.map_err(|_| QueryError::NotCaughtUp(patience))?;
         for (partition, end) in (0_u32..).map(PartitionId).zip(&ends) {
@@ -115,12 +125,25 @@ pub(crate) async fn see_all_known(
         }
         replica
             .settled_us
-            .fetch_max(asked.micros(), Ordering::AcqRel);
+            .fetch_max(asked.micros() - 1, Ordering::AcqRel);
         Ok(())
     };
     match tokio::time::timeout(patience, waiting).await {
         Ok(result) => result,
         Err(_) => Err(QueryError::NotCaughtUp(patience)),
+    }
+}
+
+/// Waits until the registry is here on which the states rest. It is kept in memory:
+/// after a start the states may be here before it.
+pub(crate) async fn see_registry(
+    replica: &Arc<Replica>,
+    patience: Duration,
+) -> Result<(), QueryError> {
+    let reached = replica.registry.reached(replica.registry_needed());
+    match tokio::time::timeout(patience, reached).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(QueryError::NotCaughtUp(patience)),
     }
 }
 

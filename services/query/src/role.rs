@@ -1,9 +1,9 @@
 //! What operators see of query.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ascertain_domain::id::Digest;
-use ascertain_log::now;
 use ascertain_proto::v1::{LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification};
 use ascertain_proto::{inward, outward};
 use ascertain_runtime::Role;
@@ -13,8 +13,11 @@ use tonic::Status;
 
 use crate::error::QueryError;
 use crate::follow::{Followed, Replica};
-use crate::read::Asked;
+use crate::read::{Asked, see_registry};
 use crate::verify::verify;
+
+/// How long a digest waits for the registry on which the states rest.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Query as a role of its node.
 pub(crate) struct QueryRole(pub Arc<Replica>);
@@ -60,10 +63,11 @@ impl Role for QueryRole {
                 error.to_string(),
             ))
         })?;
+        see_registry(&self.0, PATIENCE).await?;
         let digest = self.0.blocking(move |replica| {
             let asked = Asked {
                 as_of: Some(as_of),
-                ..Asked::from_wire(None, now(), None)?
+                ..Asked::from_wire(None, (replica.clock)(), None)?
             };
             let (states, _) = replica.states_within(("", "", true), &asked, usize::MAX)?;
             let mut bytes = Vec::new();

@@ -1,7 +1,6 @@
 //! The service: the store, its followers, and the face to partners.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use anyhow::Context;
 use ascertain_log::{LogReader, PartitionId};
 use ascertain_proto::v1::query_service_server::QueryServiceServer;
 use ascertain_replica::{ModelNames, ReportReplica, follow_registry};
-use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks};
+use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking};
 use ascertain_store::{Store, StoreOptions};
 use tonic::service::RoutesBuilder;
 
@@ -43,6 +42,7 @@ impl Query {
     /// belong together.
     pub async fn start(
         config: &Config,
+        machine: &Machine,
         tasks: &mut Tasks,
         shutdown: &Shutdown,
         health: RoleHealth,
@@ -65,7 +65,7 @@ impl Query {
             .map(|(report, state)| (report.last_sequence.0, state.last_sequence.0))
             .collect();
         let (registry, following) = follow_registry(Arc::clone(&report_log));
-        let (mut store, mut reports, mut states) = open_store(&config.data_dir).await?;
+        let (mut store, mut reports, mut states) = open_store(config, machine).await?;
         let partitions = loop {
             let mut partitions = BTreeMap::new();
             let mut usable = true;
@@ -83,9 +83,8 @@ impl Query {
             }
             tracing::warn!("the store is of another history of the logs and begins anew");
             drop((reports, states));
-            store.close()?;
-            std::fs::remove_dir_all(store_dir(&config.data_dir))?;
-            (store, reports, states) = open_store(&config.data_dir).await?;
+            store.discard()?;
+            (store, reports, states) = open_store(config, machine).await?;
         };
         let listing = Listing::new(&store);
         let replica = Arc::new(Replica {
@@ -95,6 +94,7 @@ impl Query {
             states,
             registry,
             models: ModelNames::default(),
+            clock: Arc::clone(&machine.clock),
             report_log: Arc::clone(&report_log),
             report_incarnation,
             settled_us: AtomicI64::new(i64::MIN),
@@ -104,6 +104,7 @@ impl Query {
         let stopping = shutdown.clone();
         tasks.worker("query registry", async move {
             tokio::select! {
+                biased;
                 () = stopping.stopping() => Ok(()),
                 ended = following => Ok(ended?),
             }
@@ -154,18 +155,20 @@ impl Query {
 /// The largest answer that is given.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
 
-fn store_dir(data_dir: &Path) -> std::path::PathBuf {
-    data_dir.join("query/store")
-}
-
-async fn open_store(data_dir: &Path) -> anyhow::Result<(Store, ReportReplica, States)> {
+async fn open_store(
+    config: &Config,
+    machine: &Machine,
+) -> anyhow::Result<(Store, ReportReplica, States)> {
     let options = StoreOptions {
-        dir: store_dir(data_dir),
+        dir: config.data_dir.join("query/store"),
         cache_bytes: CACHE_BYTES,
         schema: "query",
-        schema_version: 1,
+        // 2: reports are indexed by place and partition.
+        schema_version: 2,
+        min_free_bytes: config.limits.store_min_free_bytes(),
     };
-    let (store, opened) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
+    let open = Arc::clone(&machine.stores);
+    let (store, opened) = blocking(move || open(options)).await?;
     tracing::info!(?opened, "query store open");
     let (reports, states) = (ReportReplica::new(&store), States::new(&store));
     Ok((store, reports, states))
@@ -182,8 +185,18 @@ async fn be_ready(
         // The sender is in `replica`: the channel does not close while this waits.
         let caught_up = states.wait_for(|up_to| up_to.report_sequence >= followed.report_end);
         tokio::select! {
+            biased;
             () = shutdown.stopping() => return Ok(()),
             _ = caught_up => {}
+        }
+    }
+    // The registry is followed from its start; the states may have been here before it.
+    tokio::select! {
+        biased;
+        () = shutdown.stopping() => return Ok(()),
+        reached = replica.registry.reached(replica.registry_needed()) => if !reached {
+            // Followed no more: the task that follows it says why.
+            return Ok(());
         }
     }
     tracing::info!("query caught up");
@@ -195,6 +208,7 @@ async fn be_ready(
 async fn keep_durable(replica: Arc<Replica>, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
         let ending = tokio::select! {
+            biased;
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };

@@ -8,7 +8,7 @@ use ascertain_access::require_supported_audience;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::time::Timestamp;
-use ascertain_log::{LogReader, PartitionId, now};
+use ascertain_log::{Clock, LogReader, PartitionId};
 use ascertain_proto::v1::calibration_service_server::CalibrationService;
 use ascertain_proto::v1::fit_source_model_response::Step;
 use ascertain_proto::v1::{
@@ -16,7 +16,7 @@ use ascertain_proto::v1::{
 };
 use ascertain_proto::{inward, outward};
 use ascertain_replica::{ReplicaError, ReportReplica};
-use ascertain_runtime::{Shutdown, status};
+use ascertain_runtime::{Shutdown, blocking, status};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
@@ -39,6 +39,7 @@ pub(crate) struct CalibrationHandler {
     pub progress: Arc<Progress>,
     /// How long to wait for evidence that is still on its way.
     pub read_wait: Duration,
+    pub clock: Clock,
     pub shutdown: Shutdown,
     /// One permit: one fit at a time.
     pub fitting: Arc<Semaphore>,
@@ -54,7 +55,7 @@ impl CalibrationService for CalibrationHandler {
         &self,
         request: Request<FitSourceModelRequest>,
     ) -> Result<Response<Self::FitSourceModelStream>, Status> {
-        let cut = asked(&request.into_inner(), now())?;
+        let cut = asked(&request.into_inner(), (self.clock)())?;
         let permit = Arc::clone(&self.fitting).try_acquire_owned();
         let permit = permit.map_err(|_| {
             let what = "another source model is being fitted here; one is at a time";
@@ -106,6 +107,7 @@ impl CalibrationHandler {
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         let last = loop {
             tokio::select! {
+                biased;
                 fitted = &mut fitting => break fitted.map(|model| Step::Model(outward::source_model(&model))),
                 _ = heartbeat.tick() => {
                     let told = Step::Progress(FitProgress {
@@ -143,18 +145,13 @@ impl CalibrationHandler {
         let registry = registry.map_err(failed)?;
         let partitions = u32::try_from(self.progress.partitions.len()).unwrap_or(u32::MAX);
         let reports = self.reports.clone();
-        let fitting = tokio::task::spawn_blocking(move || {
+        let fitted = blocking(move || {
             let _permit = permit;
             let partitions = (1..partitions).map(PartitionId);
             fit(&reports, partitions, &registry, (audience, cut), &progress)
         });
-        match fitting.await {
-            Ok(fitted) => {
-                let given_up = || Status::cancelled("the fit was given up");
-                fitted.map_err(failed)?.ok_or_else(given_up)
-            }
-            Err(error) => Err(status::internal(&error)),
-        }
+        let given_up = || Status::cancelled("the fit was given up");
+        fitted.await.map_err(failed)?.ok_or_else(given_up)
     }
 }
 
@@ -208,7 +205,7 @@ fn asked(request: &FitSourceModelRequest, now: Timestamp) -> Result<(Audience, T
 
 #[cfg(test)]
 mod tests {
-    use ascertain_log::MemoryLog;
+    use ascertain_log::{MemoryLog, system_clock};
     use ascertain_store::{Store, StoreOptions};
 
     use super::*;
@@ -254,6 +251,7 @@ mod tests {
             cache_bytes: 1 << 20,
             schema: "test",
             schema_version: 1,
+            min_free_bytes: 0,
         })
         .expect("a store");
         let handler = CalibrationHandler {
@@ -261,6 +259,7 @@ mod tests {
             reports: ReportReplica::new(&store),
             progress: Progress::new(2),
             read_wait: Duration::from_secs(5),
+            clock: system_clock(),
             shutdown: Shutdown::new(),
             fitting: Arc::new(Semaphore::new(1)),
         };

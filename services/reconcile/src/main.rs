@@ -9,7 +9,7 @@ use ascertain_log::{LogReader, reachable};
 use ascertain_log_remote::{LogServer, RemoteLog};
 use ascertain_proto::log::v1::LogKind;
 use ascertain_reconcile::{Reconcile, SERVICES, open_state_log};
-use ascertain_runtime::{CommonArgs, Listener, Process};
+use ascertain_runtime::{CommonArgs, Listener, Machine, Process};
 use clap::Parser as _;
 use tonic::service::RoutesBuilder;
 
@@ -36,11 +36,14 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
         .checked_sub(1)
         .context("the report log has no partition")?;
     let history = report_log.incarnation().await?;
-    let state_log = open_state_log(&config.data_dir, place_partitions, history).await?;
+    let state_log = open_state_log(config, place_partitions, history).await?;
     let report_log: Arc<dyn LogReader> = Arc::new(report_log);
     let (tasks, shutdown) = (&mut process.tasks, &process.shutdown);
-    let reconcile =
-        Reconcile::start(config, tasks, shutdown, health, report_log, state_log).await?;
+    let machine = Machine::real();
+    let started = Reconcile::start(
+        config, &machine, tasks, shutdown, health, report_log, state_log,
+    );
+    let reconcile = started.await?;
     let mut routes = RoutesBuilder::default();
     reconcile.add_to(&mut routes);
     let drain = shutdown.clone();

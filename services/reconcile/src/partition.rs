@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ascertain_log::{
-    Append, Incarnation, LogReader, LogWriter, PartitionId, Record, Recorded, Sequence,
-    follow_forever,
+    Append, AppendError, Incarnation, LogReader, LogWriter, PartitionId, Record, Recorded,
+    Sequence, follow_forever,
 };
 use ascertain_proto::log::v1::StateRecord;
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica};
-use ascertain_runtime::Shutdown;
-use ascertain_store::{Batch, Store};
+use ascertain_runtime::{Shutdown, SpaceWait, blocking};
+use ascertain_store::{Batch, Store, StoreError};
 use bytes::Bytes;
 use futures::StreamExt;
 use prost::Message as _;
@@ -90,6 +90,7 @@ impl Partition {
         );
         loop {
             let batch = tokio::select! {
+                biased;
                 () = shutdown.stopping() => break,
                 batch = batches.next() => batch,
             };
@@ -105,6 +106,7 @@ impl Partition {
                 .max()
                 .unwrap_or(0);
             let adopted = tokio::select! {
+                biased;
                 () = shutdown.stopping() => break,
                 reached = self.registry.reached(adopts) => reached,
             };
@@ -112,9 +114,11 @@ impl Partition {
                 return Err(ReconcileError::RegistryEnded);
             }
             let count = batch.len();
-            folder = self
-                .process(folder, batch, incarnation, published_up_to)
-                .await?;
+            let from = (incarnation, published_up_to);
+            folder = match self.process(folder, batch, from, &shutdown).await? {
+                Some(folder) => folder,
+                None => break,
+            };
             Progress::count(&self.progress.records, count);
             self.note(
                 last.sequence,
@@ -128,20 +132,27 @@ impl Partition {
 
     /// Takes a batch in: evidence first, then folds, then the state log, then the
     /// checkpoint. A stop between any two repeats what is missing with the same ids.
+    /// Where there is no space, it waits; `None` says that the process is ending.
     async fn process(
         &self,
         mut folder: Folder,
         batch: Vec<Record>,
-        incarnation: Incarnation,
-        published_up_to: PublishedUpTo,
-    ) -> Result<Folder, ReconcileError> {
+        (incarnation, published_up_to): (Incarnation, PublishedUpTo),
+        shutdown: &Shutdown,
+    ) -> Result<Option<Folder>, ReconcileError> {
         let registry = self.registry.snapshot();
-        let store = Arc::clone(&self.store);
         let partition = self.id;
-        let folding = tokio::task::spawn_blocking(move || -> Result<_, ReconcileError> {
+        let reports = folder.reports.clone();
+        let taking = blocking(move || -> Result<_, ReconcileError> {
             let mut writes = Batch::new();
-            let taken = folder.reports.take(&batch, incarnation, &mut writes)?;
-            store.commit(writes)?;
+            let taken = reports.take(&batch, incarnation, &mut writes)?;
+            Ok((batch, taken, writes))
+        });
+        let (batch, taken, writes) = taking.await?;
+        if !self.commit(writes, shutdown).await? {
+            return Ok(None);
+        }
+        let folding = blocking(move || -> Result<_, ReconcileError> {
             let mut appends = Vec::new();
             let mut entries = 0;
             for (record, taken) in batch.iter().zip(&taken) {
@@ -162,21 +173,55 @@ impl Partition {
             }
             Ok((folder, appends, entries))
         });
-        let (mut folder, appends, entries) = joined(folding.await)?;
+        let (mut folder, appends, entries) = folding.await?;
         for group in groups(appends) {
-            self.state_log.append(group).await?;
+            if !self.publish(group, shutdown).await? {
+                return Ok(None);
+            }
         }
         Progress::count(&self.progress.entries, entries);
-        let store = Arc::clone(&self.store);
-        let settling = tokio::task::spawn_blocking(move || -> Result<_, ReconcileError> {
+        let settling = blocking(move || {
             let mut writes = Batch::new();
             let done = folder.done;
             folder.published.settle(done, &mut writes);
             folder.floods.settle(&mut writes);
-            store.commit(writes)?;
-            Ok(folder)
+            (folder, writes)
         });
-        joined(settling.await)
+        let (folder, writes) = settling.await;
+        Ok(self.commit(writes, shutdown).await?.then_some(folder))
+    }
+
+    /// Commits a batch; while there is no space for it, waits and tries again.
+    /// Returns `false` when the process ends before there is.
+    async fn commit(&self, writes: Batch, shutdown: &Shutdown) -> Result<bool, StoreError> {
+        let writes = Arc::new(writes);
+        let mut space = SpaceWait::new("reconcile store", shutdown);
+        loop {
+            let (store, writes) = (Arc::clone(&self.store), Arc::clone(&writes));
+            match blocking(move || store.commit(&*writes)).await {
+                Err(error @ StoreError::NoSpace { .. }) => {
+                    if !space.again(&error).await {
+                        return Ok(false);
+                    }
+                }
+                committed => return committed.map(|()| true),
+            }
+        }
+    }
+
+    /// Appends to the state log, in the same way.
+    async fn publish(&self, group: Vec<Append>, shutdown: &Shutdown) -> Result<bool, AppendError> {
+        let mut space = SpaceWait::new("state log", shutdown);
+        loop {
+            match self.state_log.append(group.clone()).await {
+                Err(error @ AppendError::NoSpace(_)) => {
+                    if !space.again(&error).await {
+                        return Ok(false);
+                    }
+                }
+                appended => return appended.map(|_| true),
+            }
+        }
     }
 
     async fn end(&self) -> Result<Sequence, ReconcileError> {
@@ -258,16 +303,4 @@ fn groups(appends: Vec<Append>) -> Vec<Vec<Append>> {
         }
     }
     groups
-}
-
-/// A panic of the fold is a panic of the partition's task, which drains the process.
-fn joined<T>(result: Result<T, tokio::task::JoinError>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Blocking tasks are not cancelled while their runtime lives.
-            Err(error) => std::panic::resume_unwind(Box::new(error.to_string())),
-        },
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ascertain_domain::time::Timestamp;
-use tokio::sync::watch;
+use ascertain_log::watch;
 
 use crate::flood::Flooded;
 

@@ -1,6 +1,5 @@
 //! The service: a task a partition, one for the registry, and the node's status.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use ascertain_proto::v1::{
     Counter, LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification,
 };
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, follow_registry};
-use ascertain_runtime::{Config, Role, RoleHealth, Shutdown, Tasks, status};
+use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking, status};
 use ascertain_store::{Store, StoreOptions};
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -56,16 +55,20 @@ pub struct Reconcile {
 /// A damaged or locked log, one with another number of partitions, or one that was
 /// computed from another history of the report log.
 pub async fn open_state_log(
-    data_dir: &Path,
+    config: &Config,
     place_partitions: u32,
     report_log: Incarnation,
 ) -> anyhow::Result<Arc<dyn LogWriter>> {
-    let mut options =
-        FileLogOptions::new(data_dir.join("reconcile/state-log"), place_partitions + 1);
+    let folder = config.data_dir.join("reconcile/state-log");
+    let mut options = FileLogOptions::new(&folder, place_partitions + 1);
+    options.min_free_bytes = config.limits.store_min_free_bytes();
     options.max_record_bytes = MAX_STATE_RECORD_BYTES;
     options.follows = Some(report_log);
-    let opened = tokio::task::spawn_blocking(move || FileLog::open(options)).await?;
-    Ok(Arc::new(opened.context("the state log cannot be opened")?))
+    let opened = blocking(move || FileLog::open(options)).await;
+    Ok(Arc::new(opened.map_err(|error| {
+        let advice = error.advice();
+        anyhow::Error::new(error).context(format!("the state log cannot be opened: {advice}"))
+    })?))
 }
 
 impl Reconcile {
@@ -76,13 +79,14 @@ impl Reconcile {
     /// with different numbers of partitions.
     pub async fn start(
         config: &Config,
+        machine: &Machine,
         tasks: &mut Tasks,
         shutdown: &Shutdown,
         health: RoleHealth,
         report_log: Arc<dyn LogReader>,
         state_log: Arc<dyn LogWriter>,
     ) -> anyhow::Result<Self> {
-        let store = open_store(&config.data_dir).await?;
+        let store = open_store(config, machine).await?;
         let partitions = report_log
             .ends()
             .await
@@ -102,6 +106,7 @@ impl Reconcile {
         let stopping = shutdown.clone();
         tasks.worker("reconcile registry", async move {
             tokio::select! {
+                biased;
                 () = stopping.stopping() => Ok(()),
                 ended = following => Ok(ended?),
             }
@@ -143,6 +148,7 @@ impl Reconcile {
             reports: evidence,
             progress: Arc::clone(&progress),
             read_wait: config.limits.read_wait,
+            clock: Arc::clone(&machine.clock),
             shutdown: shutdown.clone(),
             fitting: Arc::new(Semaphore::new(1)),
         };
@@ -180,14 +186,17 @@ impl Reconcile {
     }
 }
 
-async fn open_store(data_dir: &Path) -> anyhow::Result<Arc<Store>> {
+async fn open_store(config: &Config, machine: &Machine) -> anyhow::Result<Arc<Store>> {
     let options = StoreOptions {
-        dir: data_dir.join("reconcile/store"),
+        dir: config.data_dir.join("reconcile/store"),
         cache_bytes: CACHE_BYTES,
         schema: "reconcile",
-        schema_version: 1,
+        // 2: reports are indexed by place and partition.
+        schema_version: 2,
+        min_free_bytes: config.limits.store_min_free_bytes(),
     };
-    let (store, opened) = tokio::task::spawn_blocking(move || Store::open(options)).await??;
+    let open = Arc::clone(&machine.stores);
+    let (store, opened) = blocking(move || open(options)).await?;
     tracing::info!(?opened, "reconcile store open");
     Ok(Arc::new(store))
 }
@@ -198,6 +207,7 @@ async fn be_ready(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     tokio::select! {
+        biased;
         () = shutdown.stopping() => return Ok(()),
         () = progress.caught_up() => {}
     }
@@ -210,11 +220,12 @@ async fn be_ready(
 async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<()> {
     loop {
         let ending = tokio::select! {
+            biased;
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
         let syncing = Arc::clone(&store);
-        tokio::task::spawn_blocking(move || syncing.sync()).await??;
+        blocking(move || syncing.sync()).await?;
         if ending {
             return Ok(());
         }

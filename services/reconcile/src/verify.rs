@@ -7,7 +7,7 @@ use ascertain_log::{Audit, LogReader, LogWriter, PartitionId, Record, Sequence};
 use ascertain_proto::log::v1::StateRecord;
 use ascertain_proto::v1::{LogPosition, Reason, RoleVerification};
 use ascertain_replica::{ReportReplica, SetDigest, condense_entry};
-use ascertain_runtime::{Checking, status};
+use ascertain_runtime::{Checking, blocking, status};
 use ascertain_store::{Store, StoreError};
 use prost::Message as _;
 use tonic::Status;
@@ -61,7 +61,7 @@ impl Kept {
             self.evidence.clone(),
             up_to.to_vec(),
         );
-        let stored = tokio::task::spawn_blocking(move || {
+        let stored = blocking(move || {
             let mut values = Checking::new("reconcile store: checksums");
             match store.verify() {
                 Ok(count) => values.read(count),
@@ -78,7 +78,7 @@ impl Kept {
             }
             Ok::<_, ascertain_replica::ReplicaError>((values, reports))
         });
-        let stored = stored.await.map_err(|error| status::internal(&error))?;
+        let stored = stored.await;
         let (values, reports) = stored.map_err(|error| status::internal(&error))?;
         let ((reports, report_count), (states, state_count)) = (reports.finish(), states.finish());
         Ok(RoleVerification {

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ascertain_ingest::{Ingest, Settings};
-use ascertain_log::{LogReader, system_clock};
+use ascertain_log::LogReader;
 use ascertain_log_remote::LogServer;
 use ascertain_proto::log::v1::LogKind;
 use ascertain_query::Query;
 use ascertain_reconcile::{Reconcile, open_state_log};
-use ascertain_runtime::{Listener, Process};
+use ascertain_runtime::{Listener, Machine, Process};
 use tonic::service::RoutesBuilder;
 
 /// Where the services listen. Each port serves all three; they differ so that
@@ -51,21 +51,30 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     let reconcile_health = health.role(ascertain_reconcile::SERVICES).await;
     let query_health = health.role(ascertain_query::SERVICES).await;
 
-    let (log, store) = ascertain_ingest::open(&config.data_dir, config.partitions).await?;
+    let machine = Machine::real();
+    let (log, store) = ascertain_ingest::open(config, &machine).await?;
     let reports: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
     let settings = Settings {
         node: config.node.clone(),
         max_message_bytes: config.limits.max_message_bytes,
         max_batch_reports: config.limits.max_batch_reports,
     };
-    let ingest = Ingest::start(settings, log, store, system_clock(), tasks, shutdown).await?;
+    let ingest = Ingest::begin(settings, log, store, &machine, tasks, shutdown).await?;
 
     let history = reports.incarnation().await?;
-    let log = open_state_log(&config.data_dir, config.partitions, history).await?;
+    let log = open_state_log(config, config.partitions, history).await?;
     let states: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
     let followed = Arc::clone(&reports);
-    let reconcile =
-        Reconcile::start(config, tasks, shutdown, reconcile_health, followed, log).await?;
+    let started = Reconcile::start(
+        config,
+        &machine,
+        tasks,
+        shutdown,
+        reconcile_health,
+        followed,
+        log,
+    );
+    let reconcile = started.await?;
 
     let logs = LogServer::new([
         (LogKind::Reports, Arc::clone(&reports)),
@@ -73,7 +82,16 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     ]);
     let drain = shutdown.clone();
     let logs = logs.until(async move { drain.draining().await });
-    let query = Query::start(config, tasks, shutdown, query_health, reports, states).await?;
+    let started = Query::start(
+        config,
+        &machine,
+        tasks,
+        shutdown,
+        query_health,
+        reports,
+        states,
+    );
+    let query = started.await?;
 
     let mut routes = RoutesBuilder::default();
     ingest.add_to(&mut routes);
@@ -82,6 +100,11 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     routes.add_service(logs.into_service());
     let roles = vec![ingest.role(), reconcile.role(), query.role()];
     process.serve(listeners, roles, routes).await?;
-    ingest_health.serving().await;
+    process.tasks.worker("ingest health", async move {
+        if ingest.ready().await {
+            ingest_health.serving().await;
+        }
+        Ok(())
+    });
     Ok(addresses)
 }

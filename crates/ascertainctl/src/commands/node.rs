@@ -61,6 +61,17 @@ pub(crate) enum Command {
         #[arg(long)]
         replace: bool,
     },
+    /// Fill the gaps of damaged logs from a backup of them; needs no server
+    ///
+    /// What came after the backup stays. Stop the processes that use the data folder
+    /// before. The damaged log is set aside, beside where it was.
+    Mend {
+        /// The backup's folder
+        dir: PathBuf,
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     /// Have the stores made anew from the logs at the next start; needs no server
     ///
     /// Stop the processes that use the data folder before. What is there is set aside.
@@ -103,6 +114,7 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
         Command::Restore { dir, data, replace } => {
             backup::restore((&dir, &data), replace, context).await
         }
+        Command::Mend { dir, data } => backup::mend((&dir, &data), context).await,
         Command::Rebuild { data, role } => rebuild::run(&data, &role, context),
         Command::Status => {
             let client = context.reader()?;

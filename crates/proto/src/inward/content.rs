@@ -6,10 +6,19 @@
 
 use crate::{log, v1};
 
+/// What keeps a content from being guessed by its commitment.
+pub type Salt = [u8; 16];
+
+/// A salt of its own for each content.
+#[must_use]
+pub fn draw_salt() -> Salt {
+    *uuid::Uuid::new_v4().as_bytes()
+}
+
 /// Moves the erasable texts of a resolved report beside it.
-pub(super) fn split(report: &mut v1::Report) -> log::v1::ReportContent {
+pub(super) fn split(report: &mut v1::Report, salt: Salt) -> log::v1::ReportContent {
     log::v1::ReportContent {
-        salt: uuid::Uuid::new_v4().as_bytes().to_vec(),
+        salt: salt.to_vec(),
         text: std::mem::take(&mut report.text),
         claims: report.claims.iter_mut().map(split_claim).collect(),
         parties: report

@@ -8,7 +8,7 @@ use ascertain_domain::time::Timestamp;
 use ascertain_domain::violation::{Reason, Violation, Violations};
 use prost::Message as _;
 
-pub use super::content::join;
+pub use super::content::{Salt, draw_salt, join};
 
 use super::claim::{self, Context, MOST_CLAIMS, Seen};
 use super::text::{self, Limit};
@@ -51,6 +51,19 @@ pub fn check(
     registry: View<'_>,
     received_at: Timestamp,
 ) -> Result<Checked, Vec<Violation>> {
+    check_salted(report, registry, received_at, draw_salt())
+}
+
+/// [`check`] with a salt that is given.
+///
+/// # Errors
+/// As for [`check`].
+pub fn check_salted(
+    report: &v1::Report,
+    registry: View<'_>,
+    received_at: Timestamp,
+    salt: Salt,
+) -> Result<Checked, Vec<Violation>> {
     let mut v = Violations::at("report");
     let submitted_digest = submitted_digest(report);
     let mut report = report.clone();
@@ -75,7 +88,7 @@ pub fn check(
 
     let pending_links = links(&report, id);
     let text_simhash = simhash(&report.text);
-    let content = content::split(&mut report);
+    let content = content::split(&mut report, salt);
     let recorded = log::v1::RecordedReport {
         report: Some(report),
         submitted_digest: submitted_digest.0.to_vec(),

@@ -107,6 +107,18 @@ pub struct Limits {
     /// `limits.read_wait`: how many seconds a read waits for the writes named
     /// by `at_least`, 0 to 60. Default 5.
     pub read_wait: Duration,
+    /// `limits.min_free_bytes`: how much the report log leaves free where it lies,
+    /// bytes, 0 to 1 TiB; each store leaves a quarter of it. Default 256 MiB.
+    pub min_free_bytes: u64,
+}
+
+impl Limits {
+    /// What each store leaves free, bytes: less than the report log does, so that
+    /// what it took can still be reconciled and answered.
+    #[must_use]
+    pub fn store_min_free_bytes(&self) -> u64 {
+        self.min_free_bytes / 4
+    }
 }
 
 /// The flags that every binary takes.

@@ -26,6 +26,8 @@ fn nothing_needs_to_be_configured() {
     assert_eq!(config.query.state_log, "http://127.0.0.1:7412");
     assert_eq!(config.limits.max_message_bytes, 4 * 1024 * 1024);
     assert_eq!(config.limits.request_timeout, Duration::from_secs(30));
+    assert_eq!(config.limits.min_free_bytes, 256 << 20);
+    assert_eq!(config.limits.store_min_free_bytes(), 64 << 20);
 }
 
 #[test]

@@ -133,7 +133,8 @@ fn a_value_that_sled_lost_is_missed() {
     let home = filled();
     let (store, _) = home.open();
     let key = store.family("values").stored_key(b"0300");
-    store.inner.engine.ask(|db| db.remove(key)).unwrap();
+    let writes = vec![(key, None)];
+    store.inner.engine.ask(|tree| tree.apply(writes)).unwrap();
     store.close().unwrap();
     let reason = "of 600 values 599 were found, or not the latest".to_owned();
     assert_eq!(home.open().1, Opened::Rebuilt { reason });
@@ -161,11 +162,8 @@ fn a_value_that_is_not_what_was_written_ends_the_store() {
     put(&store, &family, "large", &value(1, 20_000));
     put(&store, &family, "other", b"value");
     let part = crate::value::part_key(&family.stored_key(b"large"), 1);
-    store
-        .inner
-        .engine
-        .ask(|db| db.insert(part, "not this"))
-        .unwrap();
+    let writes = vec![(part, Some(b"not this".to_vec()))];
+    store.inner.engine.ask(|tree| tree.apply(writes)).unwrap();
 
     let error = family.get("large").unwrap_err();
     assert!(error.to_string().contains("large"), "{error}");

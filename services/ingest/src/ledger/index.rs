@@ -29,6 +29,13 @@ pub(crate) enum IndexError {
     Form,
 }
 
+impl IndexError {
+    /// Whether the same may succeed once there is space.
+    pub(crate) fn is_no_space(&self) -> bool {
+        matches!(self, Self::Store(StoreError::NoSpace { .. }))
+    }
+}
+
 /// Accepted reports by id.
 pub(crate) struct Index {
     /// Gone once it is closed.

@@ -12,7 +12,7 @@ use ascertain_log::{Clock, LogReader, LogWriter, MemoryLog, PartitionId, Record,
 use ascertain_proto::v1;
 use ascertain_proto::v1::ingest_service_client::IngestServiceClient;
 use ascertain_proto::v1::registry_service_client::RegistryServiceClient;
-use ascertain_runtime::{Role, Shutdown, Tasks};
+use ascertain_runtime::{Machine, Role, Shutdown, Tasks};
 use ascertain_store::{Store, StoreOptions};
 use futures::StreamExt as _;
 use tonic::service::RoutesBuilder;
@@ -60,6 +60,10 @@ impl Node {
     pub async fn over(log: Arc<dyn LogWriter>, folder: tempfile::TempDir) -> Self {
         let (mut tasks, shutdown) = (Tasks::new(), Shutdown::new());
         let store = store(folder.path());
+        let machine = Machine {
+            clock: noon(),
+            ..Machine::real()
+        };
         let settings = Settings {
             node: "test".to_owned(),
             max_message_bytes: 4 << 20,
@@ -69,7 +73,7 @@ impl Node {
             settings,
             Arc::clone(&log),
             store,
-            noon(),
+            &machine,
             &mut tasks,
             &shutdown,
         )
@@ -177,6 +181,7 @@ fn store(folder: &Path) -> Store {
         cache_bytes: 8 << 20,
         schema: "ingest",
         schema_version: 1,
+        min_free_bytes: 0,
     };
     Store::open(options).unwrap().0
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ascertain_backup::{LogPart, Manifest, Progress, Source};
+use ascertain_backup::{LogPart, Manifest, Mended, Progress, Source};
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
 use serde_json::{Value, json};
@@ -66,6 +66,30 @@ pub(crate) async fn restore(
     let aside = restored.set_aside.iter();
     let aside: Vec<String> = aside.map(|path| path.display().to_string()).collect();
     show(&restored.manifest, json!({ "setAside": aside }), context)
+}
+
+/// Fills the gaps of damaged logs.
+pub(crate) async fn mend(
+    (dir, data): (&Path, &Path),
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let mended = ascertain_backup::mend(dir, data).await?;
+    let aside = |log: &Mended| {
+        log.set_aside
+            .as_ref()
+            .map(|path| path.display().to_string())
+    };
+    let row = |log: &Mended| {
+        let aside = aside(log).unwrap_or_else(|| "-".to_owned());
+        vec![log.log.to_owned(), log.records.to_string(), aside]
+    };
+    let value: Vec<_> = mended
+        .iter()
+        .map(|log| json!({ "log": log.log, "records": log.records, "setAside": aside(log) }))
+        .collect();
+    let header = &["log", "records_from_backup", "set_aside"];
+    let rows = || Rows::new(header, mended.iter().map(row));
+    context.show_value(&json!({ "logs": value }), rows)
 }
 
 /// Says now and then how far it is.

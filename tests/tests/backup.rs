@@ -1,0 +1,241 @@
+//! Backups taken while a node runs, restored elsewhere, and gaps filled from them.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use ascertain_backup::{BackupError, Source, mend, restore, take, verify};
+use ascertain_client::Client;
+use ascertain_log_remote::RemoteLog;
+use ascertain_proto::log::v1::LogKind;
+use ascertain_proto::v1::{NodeVerification, ReportSubmission, VerifyNodeRequest};
+use ascertain_standalone::scenario::Scenario;
+use ascertain_tests::{Digests, Node, digests, state_entries};
+
+const AS_OF: &str = "2025-01-01T00:00:00Z";
+
+fn source(client: &Client) -> Source {
+    Source {
+        reports: Arc::new(RemoteLog::new(client.channel(), LogKind::Reports)),
+        states: Arc::new(RemoteLog::new(client.channel(), LogKind::States)),
+    }
+}
+
+/// Live reports made from the scenario's, each with an id of its own.
+fn reports(scenario: &Scenario, from: usize, count: usize) -> Vec<ReportSubmission> {
+    let report = |i: usize| {
+        let mut submission = scenario.submissions[i % scenario.submissions.len()].clone();
+        submission.backfill = None;
+        if let Some(report) = &mut submission.report {
+            let name = format!("backup {i}");
+            let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes());
+            report.report_id = id.to_string();
+            report.partner_reference = format!("N{i}");
+        }
+        submission
+    };
+    (from..from + count).map(report).collect()
+}
+
+async fn started(data: &Path) -> (Node, Scenario) {
+    let node = Node::start(data).await.unwrap();
+    let mut scenario = Scenario::hama().unwrap();
+    scenario.registry.backfill = None;
+    node.apply(&scenario).await.unwrap();
+    (node, scenario)
+}
+
+async fn found(client: &Client) -> NodeVerification {
+    let request = VerifyNodeRequest::default();
+    client.verify_node(request, |_| ()).await.unwrap()
+}
+
+async fn held(client: &Client) -> (Digests, Vec<Vec<u8>>) {
+    let digests = digests(client, client, AS_OF).await.unwrap();
+    (digests, state_entries(client).await.unwrap())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_under_load_is_restored_elsewhere_and_goes_on() {
+    let (data, backup, elsewhere) = (dir(), dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 60)).await.unwrap();
+
+    // Reports keep coming while it is taken, and are acknowledged.
+    let (stop, submitted) = (AtomicBool::new(false), AtomicUsize::new(60));
+    let load = async {
+        while !stop.load(Ordering::SeqCst) {
+            let from = submitted.fetch_add(10, Ordering::SeqCst);
+            node.submit(&reports(&scenario, from, 10)).await.unwrap();
+        }
+    };
+    let taking = async {
+        let client = node.client();
+        let first = take(&source(&client), backup.path(), |_| ()).await.unwrap();
+        let second = take(&source(&client), backup.path(), |_| ()).await.unwrap();
+        stop.store(true, Ordering::SeqCst);
+        (first, second)
+    };
+    let ((), (first, second)) = tokio::join!(load, taking);
+    assert!(!first.was_incremental && second.was_incremental);
+    assert!(first.manifest.records.count >= 60);
+    // Only what came in between was copied again.
+    assert!(second.new_records < first.new_records);
+    assert!(found(&node.client()).await.sound);
+    node.stop().await;
+
+    let restored = restore(backup.path(), elsewhere.path(), false, |_| ()).await.unwrap();
+    assert_eq!(restored.manifest, second.manifest);
+    let node = Node::start(elsewhere.path()).await.unwrap();
+    let client = node.client();
+    let (held, _) = held(&client).await;
+    let records = &second.manifest.records;
+    assert_eq!(hex(&held.records), records.digest);
+    assert_eq!(held.record_count, records.count);
+    assert!(found(&client).await.sound);
+    // What came after the backup is submitted again; the rest is known.
+    let all = reports(&scenario, 0, submitted.load(Ordering::SeqCst));
+    let acknowledged = node.submit(&all).await.unwrap();
+    let known = acknowledged.iter().filter(|ack| ack.duplicate).count();
+    assert!(known as u64 >= records.count - 43 && known < all.len());
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
+    let (data, backup, elsewhere) = (dir(), dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 40)).await.unwrap();
+    let client = node.client();
+    let before = held(&client).await;
+    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0].write_token.clone();
+    take(&source(&client), backup.path(), |_| ()).await.unwrap();
+    node.stop().await;
+
+    // Not over what is there, unless that is said; then it is set aside.
+    let refused = restore(backup.path(), data.path(), false, |_| ()).await;
+    assert!(matches!(refused, Err(BackupError::Occupied(_))));
+    let restored = restore(backup.path(), data.path(), true, |_| ()).await.unwrap();
+    assert!(restored.set_aside.iter().all(|path| path.exists()));
+    let node = Node::start(data.path()).await.unwrap();
+    assert_eq!(held(&node.client()).await, before);
+    let stale = node.state("hama-city", AS_OF, &[token]).await.unwrap_err();
+    assert!(stale.to_string().contains("another history"), "{stale}");
+    // Neither does the old backup go on from it.
+    let other = take(&source(&node.client()), backup.path(), |_| ()).await;
+    assert!(matches!(other, Err(BackupError::OtherHistory { .. })));
+    node.stop().await;
+
+    // A state log under another report log is noticed.
+    restore(backup.path(), elsewhere.path(), false, |_| ()).await.unwrap();
+    let states = "reconcile/state-log";
+    fs::remove_dir_all(elsewhere.path().join(states)).unwrap();
+    copy(&data.path().join(states), &elsewhere.path().join(states));
+    let error = Node::start(elsewhere.path()).await.err().unwrap();
+    let text = format!("{error:#}");
+    assert!(text.contains("do not belong together"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_changed_is_not_restored() {
+    let (data, backup) = (dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 20)).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ()).await.unwrap();
+    node.stop().await;
+    verify(backup.path()).await.unwrap();
+    for file in [
+        "manifest.json",
+        "report-log/00000000000000000001.seg",
+        "state-log/00000000000000000001.seg",
+        "report-log/manifest",
+    ] {
+        let path = backup.path().join(file);
+        let whole = fs::read(&path).unwrap();
+        for at in [whole.len() / 3, 12_400.min(whole.len() - 2)] {
+            let mut changed = whole.clone();
+            changed[at] ^= 4;
+            fs::write(&path, changed).unwrap();
+            let elsewhere = dir();
+            let refused = restore(backup.path(), elsewhere.path(), false, |_| ()).await;
+            assert!(refused.is_err(), "{file}, byte {at}");
+            assert!(!elsewhere.path().join("ingest/report-log").exists());
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    verify(backup.path()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gaps_are_filled_from_a_backup_and_what_came_after_it_stays() {
+    let (data, backup) = (dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 40)).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ()).await.unwrap();
+    node.submit(&reports(&scenario, 40, 40)).await.unwrap();
+    let before = held(&node.client()).await;
+    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0].write_token.clone();
+    node.stop().await;
+
+    for log in ["ingest/report-log", "reconcile/state-log"] {
+        let segment = data.path().join(log).join("00000000000000000001.seg");
+        let mut bytes = fs::read(&segment).unwrap();
+        bytes[20_000..20_100].fill(0xEE);
+        fs::write(&segment, bytes).unwrap();
+    }
+    // It does not start, says which records are lost, and what mends it.
+    let error = Node::start(data.path()).await.err().unwrap();
+    let text = format!("{error:#}");
+    for part in ["lacks records", "node mend BACKUP", "nothing was changed"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let mended = mend(backup.path(), data.path()).await.unwrap();
+    assert!(mended.iter().all(|log| log.records > 0), "{mended:?}");
+    let node = Node::start(data.path()).await.unwrap();
+    assert_eq!(held(&node.client()).await, before);
+    assert!(found(&node.client()).await.sound);
+    // The same history: tokens hold.
+    node.state("hama-city", AS_OF, &[token]).await.unwrap();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_lies_is_found_by_verification() {
+    let data = dir();
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 30)).await.unwrap();
+    let sound = found(&node.client()).await;
+    assert!(sound.sound, "{sound:?}");
+    let reports = sound.roles.iter().map(|role| role.report_count);
+    assert!(reports.clone().all(|count| count == 30), "{sound:?}");
+    // A byte of the log changes under the running node.
+    let segment = data.path().join("ingest/report-log/00000000000000000001.seg");
+    let file = fs::File::options().write(true).open(&segment).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xEE], 20_000).unwrap();
+    let found = found(&node.client()).await;
+    assert!(!found.sound);
+    let problems = found.roles.iter().flat_map(|role| &role.checks);
+    let problems: Vec<_> = problems.flat_map(|check| &check.problems).collect();
+    assert!(problems.iter().any(|p| p.contains("checksum")), "{problems:?}");
+    assert!(!found.differences.is_empty());
+    node.stop().await;
+}
+
+fn dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
