@@ -226,6 +226,7 @@ fn store(folder: &Path) -> StoreOptions {
         cache_bytes: 1 << 20,
         schema: "fuzzed",
         schema_version: 1,
+        min_free_bytes: 0,
     }
 }
 
