@@ -91,7 +91,9 @@ async fn a_backup_under_load_is_restored_elsewhere_and_goes_on() {
     assert!(found(&node.client()).await.sound);
     node.stop().await;
 
-    let restored = restore(backup.path(), elsewhere.path(), false, |_| ()).await.unwrap();
+    let restored = restore(backup.path(), elsewhere.path(), false, |_| ())
+        .await
+        .unwrap();
     assert_eq!(restored.manifest, second.manifest);
     let node = Node::start(elsewhere.path()).await.unwrap();
     let client = node.client();
@@ -115,14 +117,18 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     node.submit(&reports(&scenario, 0, 40)).await.unwrap();
     let client = node.client();
     let before = held(&client).await;
-    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0].write_token.clone();
+    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0]
+        .write_token
+        .clone();
     take(&source(&client), backup.path(), |_| ()).await.unwrap();
     node.stop().await;
 
     // Not over what is there, unless that is said; then it is set aside.
     let refused = restore(backup.path(), data.path(), false, |_| ()).await;
     assert!(matches!(refused, Err(BackupError::Occupied(_))));
-    let restored = restore(backup.path(), data.path(), true, |_| ()).await.unwrap();
+    let restored = restore(backup.path(), data.path(), true, |_| ())
+        .await
+        .unwrap();
     assert!(restored.set_aside.iter().all(|path| path.exists()));
     let node = Node::start(data.path()).await.unwrap();
     assert_eq!(held(&node.client()).await, before);
@@ -134,7 +140,9 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     node.stop().await;
 
     // A state log under another report log is noticed.
-    restore(backup.path(), elsewhere.path(), false, |_| ()).await.unwrap();
+    restore(backup.path(), elsewhere.path(), false, |_| ())
+        .await
+        .unwrap();
     let states = "reconcile/state-log";
     fs::remove_dir_all(elsewhere.path().join(states)).unwrap();
     copy(&data.path().join(states), &elsewhere.path().join(states));
@@ -148,7 +156,9 @@ async fn a_backup_that_changed_is_not_restored() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 20)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ()).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ())
+        .await
+        .unwrap();
     node.stop().await;
     verify(backup.path()).await.unwrap();
     for file in [
@@ -178,10 +188,14 @@ async fn gaps_are_filled_from_a_backup_and_what_came_after_it_stays() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 40)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ()).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ())
+        .await
+        .unwrap();
     node.submit(&reports(&scenario, 40, 40)).await.unwrap();
     let before = held(&node.client()).await;
-    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0].write_token.clone();
+    let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0]
+        .write_token
+        .clone();
     node.stop().await;
 
     for log in ["ingest/report-log", "reconcile/state-log"] {
@@ -216,14 +230,19 @@ async fn a_store_that_lies_is_found_by_verification() {
     let reports = sound.roles.iter().map(|role| role.report_count);
     assert!(reports.clone().all(|count| count == 30), "{sound:?}");
     // A byte of the log changes under the running node.
-    let segment = data.path().join("ingest/report-log/00000000000000000001.seg");
+    let segment = data
+        .path()
+        .join("ingest/report-log/00000000000000000001.seg");
     let file = fs::File::options().write(true).open(&segment).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, &[0xEE], 20_000).unwrap();
     let found = found(&node.client()).await;
     assert!(!found.sound);
     let problems = found.roles.iter().flat_map(|role| &role.checks);
     let problems: Vec<_> = problems.flat_map(|check| &check.problems).collect();
-    assert!(problems.iter().any(|p| p.contains("checksum")), "{problems:?}");
+    assert!(
+        problems.iter().any(|p| p.contains("checksum")),
+        "{problems:?}"
+    );
     assert!(!found.differences.is_empty());
     node.stop().await;
 }
