@@ -14,17 +14,20 @@ use std::time::Duration;
 use ascertain_client::{Client, ClientError};
 use ascertain_proto::v1::{GetControlStateRequest, ReportSubmission};
 use ascertain_standalone::scenario::Scenario;
-use ascertain_tests::{Acked, Node, Program, bodies, digests, held, import, live, stream};
+use ascertain_tests::{
+    Acked, Node, Program, bodies, caught_up, digests, held, import, live, stream,
+};
 use tempfile::TempDir;
 use tonic::Code;
 
 const AS_OF: &str = "2025-01-01T00:00:00Z";
 /// Room for three empty stores and two logs, and some reports.
-const DISK_BYTES: u64 = 96 << 20;
+const DISK_BYTES: u64 = 128 << 20;
 /// What the node leaves free.
 const FLOOR_BYTES: u64 = 4 << 20;
-/// What is left for reports when the stream of them begins.
-const ROOM_BYTES: u64 = 3 << 20;
+/// What is left when the stream of reports begins: the stores take space in pieces, and
+/// several times what a report has.
+const ROOM_BYTES: u64 = 12 << 20;
 /// As much text as a report may have, so that few fill the room.
 const TEXT_BYTES: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -183,6 +186,7 @@ async fn a_full_disk_loses_nothing_and_the_same_process_goes_on() {
     reads_go_on(&client).await;
 
     // The stream meets the floor.
+    caught_up(&client, &client).await.unwrap();
     disk.fill(FLOOR_BYTES + ROOM_BYTES);
     let refused = until_refused(&client, then, &acked).await;
     let taken = acked.count();
