@@ -23,6 +23,7 @@ mod engine;
 mod error;
 mod family;
 mod folder;
+mod found;
 mod medium;
 #[cfg(feature = "memory")]
 mod memory;
@@ -39,6 +40,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::engine::Engine;
 use crate::folder::{Folder, State};
+use crate::found::{Found, find, last_tally};
 use crate::medium::{Lock, Medium, Tree, Writes};
 use crate::tally::{TALLY_KEY, Tally};
 use crate::value::{MAIN, after_all, part_count, part_key, split};
@@ -113,7 +115,8 @@ impl Store {
     /// [`StoreError::Locked`], and [`StoreError::Disk`] where not even a new store
     /// can be made.
     pub fn open(options: StoreOptions) -> Result<(Self, Opened), StoreError> {
-        Self::open_on(Arc::new(Folder(options.dir.clone())), options)
+        let medium: Arc<dyn Medium> = Arc::new(Folder(options.dir.clone()));
+        Self::open_on(&medium, options)
     }
 
     /// Opens the store of a medium in memory, or makes one. The folder is not used.
@@ -125,23 +128,31 @@ impl Store {
         medium: &MemoryMedium,
         options: StoreOptions,
     ) -> Result<(Self, Opened), StoreError> {
-        Self::open_on(Arc::new(medium.clone()), options)
+        let medium: Arc<dyn Medium> = Arc::new(medium.clone());
+        Self::open_on(&medium, options)
     }
 
     fn open_on(
-        medium: Arc<dyn Medium>,
+        medium: &Arc<dyn Medium>,
         options: StoreOptions,
     ) -> Result<(Self, Opened), StoreError> {
+        let StoreOptions {
+            dir,
+            cache_bytes,
+            schema,
+            schema_version,
+            min_free_bytes,
+        } = options;
         let lock = medium.lock()?;
-        let lock = Arc::new(lock.ok_or_else(|| StoreError::Locked(options.dir.clone()))?);
+        let lock = Arc::new(lock.ok_or(StoreError::Locked(dir))?);
         let fresh = State {
-            schema: options.schema.to_owned(),
-            version: options.schema_version,
+            schema: schema.to_owned(),
+            version: schema_version,
             commit: 0,
             clean: false,
         };
-        let start = |tree, state| Self::start(&medium, tree, (&lock, &options), state);
-        let reason = match find(&*medium, &fresh, options.cache_bytes)? {
+        let start = |tree, state| Self::start(medium, tree, (&lock, min_free_bytes), state);
+        let reason = match find(&**medium, &fresh, cache_bytes)? {
             Found::Nothing => None,
             Found::Unusable(reason) => Some(reason),
             Found::Usable(tree, state) => {
@@ -163,7 +174,7 @@ impl Store {
                 Opened::Rebuilt { reason }
             }
         };
-        let tree = medium.make(&fresh, options.cache_bytes)?;
+        let tree = medium.make(&fresh, cache_bytes)?;
         Ok((start(tree, fresh)?, opened))
     }
 
@@ -186,7 +197,7 @@ impl Store {
     fn start(
         medium: &Arc<dyn Medium>,
         tree: Arc<dyn Tree>,
-        (lock, options): (&Arc<Lock>, &StoreOptions),
+        (lock, min_free_bytes): (&Arc<Lock>, u64),
         state: State,
     ) -> Result<Self, StoreError> {
         let engine = Engine::new(Arc::clone(medium), tree, Arc::clone(lock));
@@ -197,7 +208,7 @@ impl Store {
             tally: Mutex::new(tally),
             state: Mutex::new(state),
             medium: Arc::clone(medium),
-            min_free_bytes: options.min_free_bytes,
+            min_free_bytes,
         };
         inner.note(|state| state.clean = false)?;
         Ok(Self {
@@ -364,55 +375,4 @@ impl Inner {
         }
         Ok(())
     }
-}
-
-enum Found {
-    Nothing,
-    Usable(Arc<dyn Tree>, State),
-    Unusable(String),
-}
-
-/// Looks at what a medium holds, and opens it if it can be used.
-fn find(medium: &dyn Medium, fresh: &State, cache_bytes: u64) -> Result<Found, StoreError> {
-    if let Some(reason) = medium.condemned() {
-        return Ok(Found::Unusable(reason));
-    }
-    let state = medium.read_state()?;
-    if !medium.has_tree() {
-        return Ok(Found::Nothing);
-    }
-    let Some(state) = state else {
-        return Ok(Found::Unusable("its state file cannot be read".to_owned()));
-    };
-    if (&state.schema, state.version) != (&fresh.schema, fresh.version) {
-        return Ok(Found::Unusable(format!(
-            "it holds {} version {}, not {} version {}",
-            state.schema, state.version, fresh.schema, fresh.version
-        )));
-    }
-    let tree = match medium.open(cache_bytes) {
-        Ok(tree) => tree,
-        Err(StoreError::Damaged(reason)) => return Ok(Found::Unusable(reason)),
-        Err(error) => return Err(error),
-    };
-    match last_tally(&*tree) {
-        Ok(tally) if tally.commit >= state.commit => Ok(Found::Usable(tree, state)),
-        Ok(tally) => Ok(Found::Unusable(format!(
-            "it ends at commit {}, but {} was synced",
-            tally.commit, state.commit
-        ))),
-        Err(error) => {
-            // It failed once: it is not asked to close, either.
-            std::mem::forget(tree);
-            Ok(Found::Unusable(error.to_string()))
-        }
-    }
-}
-
-/// What there is; a tally that cannot be read is that of an empty store, and
-/// nothing will agree with it.
-fn last_tally(tree: &dyn Tree) -> Result<Tally, StoreError> {
-    let bytes = tree.get(TALLY_KEY)?;
-    let tally = bytes.and_then(|bytes| Tally::from_bytes(&bytes));
-    Ok(tally.unwrap_or_default())
 }

@@ -160,7 +160,7 @@ impl Chance {
         let at = self.began.elapsed().as_micros();
         let mut trace = self.trace();
         if trace.shown {
-            let line = format!("{:>12} {what}\n", at);
+            let line = format!("{at:>12} {what}\n");
             // Shown to whoever replays a seed; nobody else is there to be told.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
         }
