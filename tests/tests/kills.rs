@@ -194,7 +194,17 @@ impl Disturbed {
         let before = self.acked.count();
         let more = chance.below(size.most_acked);
         let mut load = self.load(chance);
-        self.acked.reach(before + more).await;
+        let mut cut = 0;
+        loop {
+            tokio::select! {
+                () = self.acked.reach(before + more) => break,
+                ended = load.join_next() => match ended {
+                    Some(ended) => cut += usize::from(ended.unwrap().is_err()),
+                    // Nothing more will come: there is nothing to wait for.
+                    None => break,
+                },
+            }
+        }
         pause(chance.below(JITTER_MICROS)).await;
         self.node.kill(kind.victims(), chance).unwrap();
         let row = table.rows.entry(kind).or_default();
@@ -216,8 +226,9 @@ impl Disturbed {
         self.node.start(kind.victims()).await.unwrap();
         table.longest_start = table.longest_start.max(starting.elapsed());
         while let Some(ended) = load.join_next().await {
-            row.cut += usize::from(ended.unwrap().is_err());
+            cut += usize::from(ended.unwrap().is_err());
         }
+        row.cut += cut;
         row.acked += self.acked.count() - before;
         let refused = self.acked.refused();
         assert!(refused.is_empty(), "{:?}", refused.first());
