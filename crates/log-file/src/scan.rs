@@ -283,8 +283,10 @@ impl<'a> Segment<'a> {
             (_, Layout::Plain) => return,
             (Some(mark), _) if mark.sealed || self.is_last => return,
             (Some(_), _) => "the watermark is older than the next segment",
-            (None, _) => "neither of its two watermarks can be read; which records it held \
-                          is not known but for those that are there",
+            (None, _) => {
+                "neither of its two watermarks can be read; which records it held \
+                          is not known but for those that are there"
+            }
         };
         let slots = SLOTS[0] as usize..FRAMES_START.min(self.bytes.len());
         scan.damage(self.path.to_owned(), slots, detail.to_owned(), None);

@@ -51,6 +51,9 @@ pub use crate::family::{Family, Scan};
 #[cfg(feature = "memory")]
 pub use crate::memory::{Fault, MemoryMedium, Operation};
 
+/// What making a store durable may take beside what is there, bytes: sled writes whole
+/// segments of 512 KiB.
+const SYNC_BYTES: u64 = 2 << 20;
 /// The longest key, bytes.
 pub const MAX_KEY_BYTES: usize = 512;
 /// The largest value, bytes.
@@ -239,7 +242,7 @@ impl Store {
             return Ok(());
         }
         let inner = &self.inner;
-        inner.has_space()?;
+        inner.has_space(inner.min_free_bytes)?;
         let mut last = inner.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tally = *last;
         let mut writes = Writes::new();
@@ -280,8 +283,11 @@ impl Store {
     /// Makes every commit so far durable.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`], [`StoreError::Disk`], [`StoreError::Closed`].
+    /// [`StoreError::NoSpace`]: nothing is durable that was not before, and the same may
+    /// succeed later. [`StoreError::Damaged`], [`StoreError::Disk`], [`StoreError::Closed`].
     pub fn sync(&self) -> Result<(), StoreError> {
+        self.inner
+            .has_space(self.inner.min_free_bytes.min(SYNC_BYTES))?;
         self.sync_as(false)
     }
 
@@ -349,8 +355,7 @@ impl Store {
 }
 
 impl Inner {
-    fn has_space(&self) -> Result<(), StoreError> {
-        let least_bytes = self.min_free_bytes;
+    fn has_space(&self, least_bytes: u64) -> Result<(), StoreError> {
         if least_bytes == 0 {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ascertain_log::{
     Clock, End, FollowError, Incarnation, LogReader, LogWriter, PartitionId, Position, Sequence,
-    follow_forever,
+    follow_forever, watch,
 };
 use ascertain_proto::inward::submission::Salt;
 use ascertain_proto::token::WriteToken;
@@ -14,7 +14,6 @@ use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
 use ascertain_runtime::{Machine, Role, Shutdown, SpaceWait, Tasks, blocking};
 use ascertain_store::Store;
 use futures::StreamExt as _;
-use tokio::sync::watch;
 use tonic::service::RoutesBuilder;
 use tonic::service::interceptor::InterceptedService;
 

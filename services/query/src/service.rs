@@ -10,7 +10,7 @@ use ascertain_log::{LogReader, PartitionId};
 use ascertain_proto::v1::query_service_server::QueryServiceServer;
 use ascertain_replica::{ModelNames, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking};
-use ascertain_store::{Store, StoreOptions};
+use ascertain_store::{Store, StoreError, StoreOptions};
 use tonic::service::RoutesBuilder;
 
 use crate::follow::{Replica, followed};
@@ -212,9 +212,13 @@ async fn keep_durable(replica: Arc<Replica>, shutdown: Shutdown) -> anyhow::Resu
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
-        replica
-            .blocking(|replica| Ok(replica.store.sync()?))
-            .await?;
+        match replica.blocking(|replica| Ok(replica.store.sync())).await? {
+            // What is not durable is followed again after a stop; next time there may be.
+            Err(error @ StoreError::NoSpace { .. }) => {
+                tracing::warn!(%error, "the query store is not durable");
+            }
+            synced => synced?,
+        }
         if ending {
             return Ok(());
         }

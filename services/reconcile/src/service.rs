@@ -15,7 +15,7 @@ use ascertain_proto::v1::{
 };
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking, status};
-use ascertain_store::{Store, StoreOptions};
+use ascertain_store::{Store, StoreError, StoreOptions};
 use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::service::RoutesBuilder;
@@ -225,7 +225,13 @@ async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<(
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
         let syncing = Arc::clone(&store);
-        blocking(move || syncing.sync()).await?;
+        match blocking(move || syncing.sync()).await {
+            // What is not durable is folded again after a stop; next time there may be.
+            Err(error @ StoreError::NoSpace { .. }) => {
+                tracing::warn!(%error, "the reconcile store is not durable");
+            }
+            synced => synced?,
+        }
         if ending {
             return Ok(());
         }
