@@ -23,7 +23,7 @@ use world::{
 
 /// The method that the digest was made by, and the digest.
 const PINNED: (&str, &str) = (
-    "prior-3",
+    "prior-4",
     "b41f5db7ffd5a7a902e9c658d791f5351206097f4a8d4fffba05776655ae53b6",
 );
 
