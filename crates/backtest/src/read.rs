@@ -23,9 +23,13 @@ pub use truth::Truth;
 
 use std::collections::BTreeMap;
 
-/// What was noted while reading: how often, by what it was.
+/// Of what is noted line by line so many lines are named.
+const LINES: usize = 5;
+
+/// What was noted while reading: how often, by what it was, and the first lines of it where
+/// they are of use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Noted(BTreeMap<&'static str, u64>);
+pub struct Noted(BTreeMap<&'static str, (u64, Vec<u64>)>);
 
 impl Noted {
     /// Counts one more.
@@ -36,13 +40,23 @@ impl Noted {
     /// Counts so many more; nothing for 0.
     pub(crate) fn add(&mut self, what: &'static str, times: u64) {
         if times > 0 {
-            *self.0.entry(what).or_default() += times;
+            self.0.entry(what).or_default().0 += times;
         }
     }
 
-    /// All counts, by what was counted.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().map(|(what, times)| (*what, *times))
+    /// Counts one more that stands in a line.
+    pub(crate) fn line(&mut self, what: &'static str, line: u64) {
+        let (times, lines) = self.0.entry(what).or_default();
+        *times += 1;
+        if lines.len() < LINES {
+            lines.push(line);
+        }
+    }
+
+    /// All counts, by what was counted, with the first lines where they are named.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64, &[u64])> {
+        let all = self.0.iter();
+        all.map(|(what, (times, lines))| (*what, *times, &**lines))
     }
 }
 

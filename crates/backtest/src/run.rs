@@ -155,14 +155,17 @@ fn hold_against(truth: &Truth, claims: &Claims, noted: &mut Noted) {
             "truths none of whose places has a claim: the files seem to name places differently",
         );
     }
-    let unclaimed = truth
+    let mut unclaimed: Vec<u64> = truth
         .values
         .iter()
-        .filter(|v| claims.values.binary_search(v).is_err());
-    noted.add(
-        "values that are true somewhere and claimed nowhere",
-        unclaimed.count() as u64,
-    );
+        .zip(&truth.lines)
+        .filter(|(value, _)| claims.values.binary_search(value).is_err())
+        .map(|(_, line)| *line)
+        .collect();
+    unclaimed.sort_unstable();
+    for line in unclaimed {
+        noted.line("values that are true somewhere and claimed nowhere", line);
+    }
 }
 
 /// A file for a result, which must be none of those read.

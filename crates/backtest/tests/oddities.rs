@@ -133,6 +133,13 @@ fn truths_without_a_claim_and_values_that_nobody_claims_are_counted() {
     let report = set.run().unwrap();
     let means = method(&report, "ascertain").means.unwrap();
     assert_eq!((means.count, means.accuracy), (2, 0.5));
+    // Where they stand is told.
+    let remarks = report.remarks().join("\n");
+    assert!(remarks.contains("claimed nowhere: 1 (line 2)"), "{remarks}");
+    assert!(
+        remarks.contains("without an answer, left out: 1 (line 5)"),
+        "{remarks}"
+    );
     assert!(means.log_loss.is_finite());
 }
 

@@ -17,6 +17,10 @@ use ascertain_fusion::pace::Pace;
 
 /// More checkpoints than these are thinned, the older ones first.
 const MOST_CHECKPOINTS: usize = 128;
+/// Of the newest slots what stood is kept at one of so many.
+const STOP_SLOTS: usize = 8;
+/// At so many of them.
+const MOST_STOPS: usize = 8;
 
 /// What was said of a siege longer ago than so many hours no longer counts: of its weight,
 /// e^(−days / 4), less than a thousandth is left.
@@ -65,6 +69,11 @@ pub(crate) struct Chain {
     before_last: Option<Arc<Running>>,
     /// What stood before the first step of a cell, by that step's hour.
     checkpoints: BTreeMap<i64, Arc<Running>>,
+    /// What stood before some of the newest slots, by their hours: only to go on from, so
+    /// that it does not matter which.
+    stops: BTreeMap<i64, Arc<Running>>,
+    /// How many slots were passed since the newest of them.
+    since_stop: usize,
     /// The slots that changed since the chain was brought up to date: first and last.
     changed: Option<(i64, i64)>,
 }
@@ -78,6 +87,8 @@ impl Chain {
             running: Arc::new(Running::new(outcomes)),
             before_last: None,
             checkpoints: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            since_stop: 0,
             changed: None,
         }
     }
@@ -139,8 +150,15 @@ impl Chain {
 
     /// What stood before the slots from an hour on, or before some of those before it.
     fn start(&self, hour: i64) -> Arc<Running> {
-        match self.checkpoints.range(..=hour).next_back() {
-            Some((_, checkpoint)) => Arc::clone(checkpoint),
+        let checkpoint = self.checkpoints.range(..=hour).next_back();
+        let stop = self.stops.range(..=hour).next_back();
+        // Of the two the later one.
+        let nearest = checkpoint
+            .into_iter()
+            .chain(stop)
+            .max_by_key(|(at, _)| **at);
+        match nearest {
+            Some((_, stood)) => Arc::clone(stood),
             None => Arc::new(Running::new(self.outcomes)),
         }
     }
@@ -162,12 +180,22 @@ impl Chain {
             Some(hour) => hour + 1,
         };
         let mut old = self.checkpoints.split_off(&first);
+        // What stood before the first changed slot still does.
+        self.stops.retain(|hour, _| *hour <= first);
         let mut cell = state.filter.stepped.map(|hour| hour.div_euclid(CELL_HOURS));
         let newest = self.slots.keys().next_back().copied();
         let mut before_last = None;
         for (hour, slotted) in self.slots.range(from..) {
             if Some(*hour) == newest {
                 before_last = Some(Arc::clone(&state));
+            }
+            self.since_stop += 1;
+            if self.since_stop >= STOP_SLOTS {
+                self.stops.insert(*hour, Arc::clone(&state));
+                self.since_stop = 0;
+                if self.stops.len() > MOST_STOPS {
+                    self.stops.pop_first();
+                }
             }
             let now = Arc::make_mut(&mut state);
             now.approach(&self.filter, *hour);
@@ -181,6 +209,8 @@ impl Chain {
                     let named: Vec<ActorId> =
                         now.members.difference(&was.members).cloned().collect();
                     self.checkpoints.append(&mut old.split_off(hour));
+                    // Those that stood nearest to the end are of use, not those on the way.
+                    self.stops.clear();
                     self.name_from(*hour, &named);
                     return;
                 }
@@ -335,6 +365,43 @@ mod tests {
             say(chain, (1, (DAYS - 1) * 24), |_| {});
         }
         assert_eq!(chain.running(), at_once.running());
+    }
+
+    #[test]
+    fn what_comes_late_goes_on_from_near_its_slot() {
+        let mut chain = daily();
+        chain.running();
+        // Hour after hour, so that a cell holds many slots.
+        let hours = DAYS * 24..DAYS * 24 + 120;
+        for hour in hours.clone() {
+            say(&mut chain, (2, hour), |_| {});
+            chain.running();
+        }
+        assert!(chain.stops.len() <= MOST_STOPS);
+        for late in [1, 7, 20, 50] {
+            let hour = hours.end - 1 - late;
+            let stood = chain.start(hour).filter.stepped;
+            assert!(
+                stood.is_some_and(|at| hour - at <= STOP_SLOTS as i64 + 1),
+                "{late}"
+            );
+        }
+        let mut at_once = daily();
+        for hour in hours.clone() {
+            say(&mut at_once, (2, hour), |_| {});
+        }
+        for late in [50, 3, 20, 119] {
+            for chain in [&mut chain, &mut at_once] {
+                say(chain, (3, hours.end - 1 - late), |_| {});
+            }
+            let one = Arc::clone(chain.running());
+            let mut anew = at_once.clone();
+            assert_eq!(&one, anew.running());
+            for back in [0, 2, 30, 60, 100] {
+                let slot = Slot(hours.end - back);
+                assert_eq!(chain.at(slot), anew.at(slot), "{late} {back}");
+            }
+        }
     }
 
     #[test]

@@ -39,6 +39,6 @@ pub use records::{affected_places, family_places};
 pub use series::{Moment, series};
 
 /// The method that computes the numbers; changes whenever they may.
-pub const METHOD_VERSION: &str = "prior-3";
+pub const METHOD_VERSION: &str = "prior-4";
 /// The source model in force until one is learned: the tables of the prior.
 pub const SOURCE_MODEL: &str = "prior";

@@ -133,10 +133,12 @@ pub(crate) fn bare(state: &FilterState) -> FilterState {
     FilterState {
         hour: state.hour,
         stepped: state.stepped,
+        heard: state.heard,
         alpha: state.alpha.clone(),
         proven: state.proven.as_ref().map(|proven| Proven {
             belief: proven.belief.clone(),
             clash: proven.clash,
+            heard: proven.heard,
             without: Beliefs::over(state.alpha.len()),
         }),
         clash: state.clash,

@@ -26,11 +26,29 @@ impl Rates {
         g: 1.0 / 8.0,
     };
 
-    /// The rates after so many days in which nobody said anything: that it goes on as it was
-    /// is known of the time that was reported on.
+    /// The mean rates of a stretch, from so many days to so many after somebody was heard: that
+    /// it goes on as it was is known of the time that was reported on.
+    ///
+    /// A place is quiet for long and fought for at times, and somebody who was heard tells
+    /// which of the two it is. With every week of silence that is known less, and the rates
+    /// go from those at rest towards those of all times.
     #[must_use]
-    pub fn unheard(self, days: f64) -> Self {
-        let times = (1.0 + days.max(0.0) / UNHEARD_DAYS).min(UNHEARD_MOST);
+    pub fn unheard(self, (from, to): (f64, f64)) -> Self {
+        let (from, to) = (from.max(0.0), to.max(0.0));
+        let known = |days: f64| {
+            if days > 0.0 {
+                libm::exp(-days / UNHEARD_DAYS)
+            } else {
+                1.0
+            }
+        };
+        // What is known still, on average over the stretch.
+        let still = if to > from {
+            (known(from) - known(to)) * UNHEARD_DAYS / (to - from)
+        } else {
+            known(from)
+        };
+        let times = UNHEARD_TIMES - (UNHEARD_TIMES - 1.0) * still.clamp(0.0, 1.0);
         Self {
             a: self.a * times,
             b: self.b * times,
@@ -157,10 +175,10 @@ impl Clash {
     }
 }
 
-/// After so many days without a word change is taken to be twice as likely a day.
-const UNHEARD_DAYS: f64 = 10.0;
-/// It is never taken to be more than so many times as likely.
-const UNHEARD_MOST: f64 = 10.0;
+/// What a place is like is known for about so many days after somebody was heard.
+const UNHEARD_DAYS: f64 = 7.0;
+/// Over all times change is so many times as likely as where somebody was just heard.
+const UNHEARD_TIMES: f64 = 5.0;
 /// The most that an intensity reaches.
 const MOST: f64 = 2.0;
 /// How long it lasts, in days.
@@ -345,6 +363,26 @@ mod tests {
             assert!(p[0] >= p[1]);
         }
         assert!((p[0] - p[1]).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_is_not_heard_of_changes_as_anything_does() {
+        let times = |from, to| Rates::DEFAULT.unheard((from, to)).a / Rates::DEFAULT.a;
+        assert!((times(0.0, 0.0) - 1.0).abs() < 1e-12);
+        assert!((times(f64::NEG_INFINITY, f64::NEG_INFINITY) - 1.0).abs() < 1e-12);
+        assert!((times(7.0, 7.0) - (5.0 - 4.0 / core::f64::consts::E)).abs() < 1e-9);
+        assert!((times(1e6, 1e6 + 1.0) - 5.0).abs() < 1e-9);
+        assert!(Rates::DEFAULT.unheard((3.0, 90.0)).g.to_bits() == Rates::DEFAULT.g.to_bits());
+    }
+
+    proptest! {
+        /// However a stretch is cut, the same is expected to change in it.
+        #[test]
+        fn a_stretch_unheard_is_its_parts(from in 0.0..60.0f64, (x, y) in (0.01..90.0f64, 0.01..90.0f64)) {
+            let expected = |from: f64, to: f64| Rates::DEFAULT.unheard((from, to)).a * (to - from);
+            let parts = expected(from, from + x) + expected(from + x, from + x + y);
+            prop_assert!((expected(from, from + x + y) - parts).abs() < 1e-12);
+        }
     }
 
     #[test]

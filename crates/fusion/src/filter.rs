@@ -59,6 +59,9 @@ pub struct FilterState {
     pub hour: Option<i64>,
     /// The hour of the last step; grid hours of silence are none.
     pub stepped: Option<i64>,
+    /// When somebody said something last, or kept silent where that says something, that
+    /// weighed anything; `None`: nobody has.
+    pub heard: Option<i64>,
     /// The belief.
     pub alpha: Vec<f64>,
     /// The same without all that unproven sources said; `None`: no different.
@@ -82,6 +85,7 @@ impl FilterState {
         Self {
             hour: None,
             stepped: None,
+            heard: None,
             alpha: outcomes.prior(),
             proven: None,
             clash: Clash::NONE,
@@ -133,7 +137,14 @@ impl Filter {
     /// Cuts the time between two hours (or parts of them) into stretches of even rates,
     /// given how hard it is fought for at its beginning, and since when nobody was heard.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
-    fn stretches(&self, mut clash: Clash, (from, to): (f64, f64), heard: f64) -> Vec<Stretch> {
+    fn stretches(
+        &self,
+        mut clash: Clash,
+        (from, to): (f64, f64),
+        heard: Option<i64>,
+    ) -> Vec<Stretch> {
+        // Before anybody was heard there is nothing that may have gone on.
+        let heard = heard.map_or(f64::INFINITY, |hour| hour as f64);
         // A few hours of it at a time.
         let mut stretches = Vec::with_capacity(16);
         let mut at = from;
@@ -142,7 +153,7 @@ impl Filter {
             let next = self.pace.next_change(day).map(|day| day as f64 * DAY_HOURS);
             let until = next.map_or(to, |next| next.min(to));
             let days = (until - at) / DAY_HOURS;
-            let unheard = ((at + until) / 2.0 - heard) / DAY_HOURS;
+            let unheard = ((at - heard) / DAY_HOURS, (until - heard) / DAY_HOURS);
             let rates = self.pace.rates(day).unheard(unheard);
             for (length, clash) in clash.stretches(days) {
                 stretches.push(Stretch::new(clash.rates(rates), length));
@@ -184,15 +195,16 @@ impl Filter {
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
         let mut stays = state.alpha.clone();
-        let stretches = self.stretches(state.clash, (from, to), from);
+        let stretches = self.stretches(state.clash, (from, to), state.heard);
         for stretch in &stretches {
             self.pass_stretch(state, stretch, &mut stays);
         }
         if let Some(proven) = &mut state.proven {
-            if proven.clash == state.clash {
+            if proven.clash == state.clash && proven.heard == state.heard {
                 self.pass_proven(proven, &stretches);
             } else {
-                self.pass_proven(proven, &self.stretches(proven.clash, (from, to), from));
+                let stretches = self.stretches(proven.clash, (from, to), proven.heard);
+                self.pass_proven(proven, &stretches);
             }
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
@@ -265,8 +277,14 @@ impl Filter {
             state.proven_mut();
         }
         state.clash = state.clash.raised(step.clash);
+        if step.clash.is_some() {
+            state.heard = Some(step.hour);
+        }
         if let Some(proven) = &mut state.proven {
             proven.clash = proven.clash.raised(step.proven_clash);
+            if step.proven_clash.is_some() {
+                proven.heard = Some(step.hour);
+            }
         }
         replace_standing(&mut state.standing, step);
     }
@@ -278,6 +296,7 @@ impl Filter {
         evidence: &BTreeMap<GroupId, Vec<f64>>,
         unproven: &BTreeSet<GroupId>,
     ) {
+        let (anybody, proven_body) = weighs(evidence, unproven);
         if !unproven.is_empty() {
             let proven = state.proven_mut();
             let groups = evidence.keys().filter(|group| !unproven.contains(group));
@@ -294,6 +313,12 @@ impl Filter {
         groups.for_each(|group| state.without.add(*group, &state.alpha));
         let total = total(self.outcomes, evidence);
         weigh_each(&mut state.alpha, &mut state.without, evidence, &total);
+        if anybody {
+            state.heard = Some(hour);
+        }
+        if let (Some(proven), true) = (&mut state.proven, proven_body) {
+            proven.heard = Some(hour);
+        }
         for ladder in &mut state.ladders {
             ladder.stand(hour);
         }
@@ -337,8 +362,8 @@ impl Filter {
         let mut clash = state.clash.decayed(passed);
         let proven = state.proven.as_ref().map_or(state.clash, |p| p.clash);
         let mut proven_clash = proven.decayed(passed);
-        // Before anybody was heard there is nothing that may have gone on.
-        let mut heard = state.hour.map_or(f64::INFINITY, |h| h as f64);
+        let mut heard = state.heard;
+        let mut proven_heard = state.proven.as_ref().map_or(heard, |p| p.heard);
         let mut at = from;
         let mut beats = Vec::new();
         let mut steps = later.iter().peekable();
@@ -364,14 +389,21 @@ impl Filter {
                 hour,
                 after: at,
                 heard,
+                proven_heard,
                 clash,
                 proven_clash,
                 evidence,
             });
+            let (anybody, proven_body) = beats.last().map_or((false, false), Beat::weighs);
+            if anybody || raised.is_some() {
+                heard = Some(hour);
+            }
+            if proven_body || proven_raised.is_some() {
+                proven_heard = Some(hour);
+            }
             clash = clash.decayed(days).raised(raised);
             proven_clash = proven_clash.decayed(days).raised(proven_raised);
             at = hour as f64;
-            heard = at;
         }
     }
 
@@ -379,10 +411,7 @@ impl Filter {
     /// one) within the gap before it: `message` is a likelihood for each outcome, after
     /// the beat and then at that hour.
     pub fn look_back(&self, message: &mut [f64], beat: &Beat<'_>, to: f64, heard: Heard) {
-        let (evidence, unproven) = match &beat.evidence {
-            Evidence::Silence(evidence, unproven) => (evidence, unproven),
-            Evidence::Said(step) => (&step.evidence, &step.unproven),
-        };
+        let (evidence, unproven) = beat.evidence();
         let mut total = match heard {
             Heard::Proven | Heard::ProvenWithout(_) => {
                 proven_total(self.outcomes, evidence, unproven)
@@ -402,13 +431,13 @@ impl Filter {
         factors(&mut total);
         multiply(message, &total);
         let passed = (to - beat.after).max(0.0) / DAY_HOURS;
-        let clash = match heard {
-            Heard::Proven | Heard::ProvenWithout(_) => beat.proven_clash.decayed(passed),
-            Heard::All | Heard::Without(_) => beat.clash.decayed(passed),
+        let (clash, last) = match heard {
+            Heard::Proven | Heard::ProvenWithout(_) => (beat.proven_clash, beat.proven_heard),
+            Heard::All | Heard::Without(_) => (beat.clash, beat.heard),
         };
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
         for stretch in self
-            .stretches(clash, (to, beat.hour as f64), beat.heard)
+            .stretches(clash.decayed(passed), (to, beat.hour as f64), last)
             .iter()
             .rev()
         {
@@ -448,13 +477,30 @@ pub struct Beat<'a> {
     pub hour: i64,
     /// Where the gap before it begins, in hours from the epoch.
     pub after: f64,
-    /// When somebody was heard last before it, in hours from the epoch.
-    heard: f64,
+    /// When somebody was heard last before it.
+    heard: Option<i64>,
+    /// The same of those who are not unproven.
+    proven_heard: Option<i64>,
     /// How hard it is fought for there.
     clash: Clash,
     /// The same by what is said by those who are not unproven.
     proven_clash: Clash,
     evidence: Evidence<'a>,
+}
+
+impl Beat<'_> {
+    /// What was said, and which groups are unproven.
+    fn evidence(&self) -> (&BTreeMap<GroupId, Vec<f64>>, &BTreeSet<GroupId>) {
+        match &self.evidence {
+            Evidence::Silence(evidence, unproven) => (evidence, unproven),
+            Evidence::Said(step) => (&step.evidence, &step.unproven),
+        }
+    }
+
+    fn weighs(&self) -> (bool, bool) {
+        let (evidence, unproven) = self.evidence();
+        weighs(evidence, unproven)
+    }
 }
 
 #[derive(Debug)]
@@ -532,6 +578,20 @@ fn weigh_each(
         }
     }
     multiply(belief, &all);
+}
+
+/// Whether evidence weighs anything: all of it, and what is not of unproven sources.
+fn weighs(evidence: &BTreeMap<GroupId, Vec<f64>>, unproven: &BTreeSet<GroupId>) -> (bool, bool) {
+    let says = |said: &[f64]| said.iter().any(|l| *l < 0.0 || *l > 0.0);
+    let proven = evidence
+        .iter()
+        .any(|(group, said)| !unproven.contains(group) && says(said));
+    let anybody = proven
+        || unproven
+            .iter()
+            .filter_map(|g| evidence.get(g))
+            .any(|s| says(s));
+    (anybody, proven)
 }
 
 /// Multiplies a belief by likelihoods.

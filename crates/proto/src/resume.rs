@@ -27,6 +27,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
     let FilterState {
         hour,
         stepped,
+        heard,
         alpha,
         proven,
         clash,
@@ -40,6 +41,7 @@ pub fn outward(point: &ResumePoint) -> wire::ResumePoint {
     wire::ResumePoint {
         slot: *hour,
         stepped_slot: *stepped,
+        heard_slot: *heard,
         alpha: alpha.clone(),
         proven: proven.as_ref().map(proven_belief),
         threat: clash.threat,
@@ -125,6 +127,7 @@ fn proven_belief(proven: &Proven) -> wire::ProvenBelief {
         alpha: proven.belief.clone(),
         threat: proven.clash.threat,
         fighting: proven.clash.fighting,
+        heard_slot: proven.heard,
     }
 }
 
@@ -139,6 +142,7 @@ fn sub_place(sub: &SubPlace) -> wire::SubPlaceEvidence {
     let own = sub.own.as_ref().map(|own| wire::PartBelief {
         slot: own.hour,
         stepped_slot: own.stepped,
+        heard_slot: own.heard,
         alpha: own.alpha.clone(),
         proven: own.proven.as_ref().map(proven_belief),
         threat: own.clash.threat,
@@ -219,6 +223,7 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
         filter: Arc::new(FilterState {
             hour: point.slot,
             stepped: point.stepped_slot,
+            heard: point.heard_slot,
             alpha: point.alpha.clone(),
             proven,
             clash: Clash {
@@ -291,6 +296,7 @@ impl Reader {
                     threat: proven.threat,
                     fighting: proven.fighting,
                 },
+                heard: proven.heard_slot,
                 without,
             })
         };
@@ -337,6 +343,7 @@ impl Reader {
         Ok(FilterState {
             hour: own.slot,
             stepped: own.stepped_slot,
+            heard: own.heard_slot,
             alpha: self.of_all(&own.alpha)?,
             proven: self.proven(own.proven.as_ref(), Beliefs::over(self.outcomes))?,
             clash: Clash {
@@ -429,6 +436,7 @@ mod tests {
         };
         let mut filter = FilterState::new(outcomes);
         filter.hour = Some(480_000);
+        filter.heard = Some(479_999);
         let mut without = Beliefs::over(outcomes.count());
         without.add(group_id("source:list"), &outcomes.entry_shares());
         filter.proven = Some(Proven {
@@ -437,6 +445,7 @@ mod tests {
                 threat: 0.5,
                 fighting: 0.25,
             },
+            heard: Some(479_990),
             without,
         });
         let list = claim(Some(SNAPSHOT_DAYS));

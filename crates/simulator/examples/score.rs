@@ -2,12 +2,17 @@
 //!
 //! ```text
 //! cargo run --release -p ascertain-simulator --example score -- [--seeds 31,32,33] [--no-lags] [--learn DAY] [--no-baselines] [SCENARIO ...]
+//! cargo run --release -p ascertain-simulator --example score -- --pooled --seeds 101..200 '10 a place'
 //! ```
 //!
 //! Means over seeds, 2,400 questions each. Baselines are tuned on seeds 1 to 3 of the
 //! same scenario by log loss. With `--learn 180` the questions after that day are
 //! answered besides, once with the priors alone and once with a source model learned
 //! from what was known before it; no truth is used.
+//!
+//! With `--pooled` the answers of all seeds are put together and only their calibration is
+//! told: the error of all, what chance would make of it, and how much surer than right
+//! (`ascertain_simulator::pooled`).
 #![allow(clippy::print_stdout)] // a table is what it is for
 
 use std::collections::BTreeMap;
@@ -17,6 +22,7 @@ use ascertain_domain::id::IdError;
 use ascertain_domain::report::Originator;
 use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
 use ascertain_simulator::baselines::{Baseline, Mode, Votes, tuned};
+use ascertain_simulator::pooled::Pool;
 use ascertain_simulator::score::{
     Detection, Figures, Sample, asked as asked_of, detection, engine, figures, learned, samples,
 };
@@ -30,11 +36,23 @@ struct Asked {
     lags: bool,
     baselines: bool,
     learn: Option<i64>,
+    pooled: bool,
     scenarios: Vec<String>,
 }
 
 fn main() -> Result<(), IdError> {
     let asked = asked();
+    let wanted = |scenario: &Scenario| {
+        let name = scenario.name.replace([' ', ','], "");
+        let wanted = |w: &String| name.contains(&w.replace([' ', '-', '_'], ""));
+        asked.scenarios.is_empty() || asked.scenarios.iter().any(wanted)
+    };
+    if asked.pooled {
+        for scenario in Scenario::all().iter().filter(|s| wanted(s)) {
+            pooled(scenario, &asked)?;
+        }
+        return Ok(());
+    }
     println!(
         "{:19} {:24} {:>22}   {:>22}   {:>15}   {:>15}",
         "", "", "filtering", "smoothing", "near, filtering", "near, smoothing"
@@ -54,14 +72,75 @@ fn main() -> Result<(), IdError> {
         "acc %",
         "logloss"
     );
-    for scenario in Scenario::all() {
-        let name = scenario.name.replace([' ', ','], "");
-        let wanted = |w: &String| name.contains(&w.replace([' ', '-', '_'], ""));
-        if asked.scenarios.is_empty() || asked.scenarios.iter().any(wanted) {
-            score(&scenario, &asked)?;
-        }
+    for scenario in Scenario::all().iter().filter(|s| wanted(s)) {
+        score(scenario, &asked)?;
     }
     Ok(())
+}
+
+/// Calibration over all seeds together; with `--learn` of the questions after that day.
+fn pooled(scenario: &Scenario, asked: &Asked) -> Result<(), IdError> {
+    let (mut filtering, mut smoothing) = (Pool::default(), Pool::default());
+    let (mut right, mut loss) = ([0.0; 2], [0.0; 2]);
+    for seed in &asked.seeds {
+        let mut world = simulate(scenario, *seed)?;
+        let mut samples = samples(&world, *seed, QUESTIONS);
+        if let Some(day) = asked.learn {
+            let from = world.begins.plus_micros(day * DAY_US);
+            samples.retain(|s| s.time >= from);
+            world = learned(&world, day);
+        }
+        let moments = engine(&world, &samples);
+        let answers = || samples.iter().zip(&moments);
+        let filtered = || answers().map(|(s, m)| (s.truth, &*m.filtered));
+        let smoothed = || answers().map(|(s, m)| (s.truth, &*m.smoothed));
+        filtering.add(filtered());
+        smoothing.add(smoothed());
+        for (i, f) in [figures(filtered()), figures(smoothed())]
+            .iter()
+            .enumerate()
+        {
+            right[i] += 100.0 * f.accuracy / asked.seeds.len() as f64;
+            loss[i] += f.log_loss / asked.seeds.len() as f64;
+        }
+    }
+    println!("{}: {} seeds", scenario.name, asked.seeds.len());
+    for (i, (name, pool)) in [("as it comes", filtering), ("in hindsight", smoothing)]
+        .iter()
+        .enumerate()
+    {
+        let c = pool.calibration();
+        println!(
+            "  {name:12} {:.1} %, {:.3}; ECE {:.4} (drawn {:.4} to {:.4}; by chance {:.4}, at most {:.4}); surer than right {:+.4} ({:+.4} to {:+.4}); single worlds {:.4}, by chance {:.4}",
+            right[i],
+            loss[i],
+            c.ece,
+            c.drawn.0,
+            c.drawn.1,
+            c.chance,
+            c.chance_most,
+            c.gap,
+            c.gap_drawn.0,
+            c.gap_drawn.1,
+            c.single,
+            c.single_chance,
+        );
+        let curve = pool.curve().into_iter();
+        let curve = curve.map(|(share, sure, right)| format!("{share:.2}: {sure:.3} {right:.3}"));
+        println!("    {}", curve.collect::<Vec<_>>().join(" | "));
+    }
+    Ok(())
+}
+
+/// A seed, or the first and the last of several: `101..200`.
+fn seeds(list: &str) -> Vec<u64> {
+    match list.split_once("..") {
+        Some((first, last)) => match (first.parse(), last.parse()) {
+            (Ok(first), Ok(last)) => (first..=last).collect(),
+            _ => Vec::new(),
+        },
+        None => list.parse().into_iter().collect(),
+    }
 }
 
 fn asked() -> Asked {
@@ -70,6 +149,7 @@ fn asked() -> Asked {
         lags: true,
         baselines: true,
         learn: None,
+        pooled: false,
         scenarios: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -77,10 +157,11 @@ fn asked() -> Asked {
         match argument.as_str() {
             "--seeds" => {
                 let list = arguments.next().unwrap_or_default();
-                asked.seeds = list.split(',').filter_map(|s| s.parse().ok()).collect();
+                asked.seeds = list.split(',').flat_map(seeds).collect();
             }
             "--learn" => asked.learn = arguments.next().and_then(|day| day.parse().ok()),
             "--no-baselines" => asked.baselines = false,
+            "--pooled" => asked.pooled = true,
             "--no-lags" => asked.lags = false,
             _ => asked.scenarios.push(argument),
         }

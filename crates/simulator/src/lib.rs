@@ -22,6 +22,7 @@ mod attack;
 pub mod baselines;
 mod cast;
 mod dice;
+pub mod pooled;
 mod scenario;
 pub mod score;
 mod speech;

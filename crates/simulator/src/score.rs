@@ -86,7 +86,7 @@ fn label(world: &World, outcome: &Outcome) -> usize {
 /// How good probabilities were.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Figures {
-    /// Share with the truth on top.
+    /// Share with the truth on top; where several are, each is in part.
     pub accuracy: f64,
     /// −ln p(truth) in nats, not floored: an answer that never says 0 needs no floor.
     pub log_loss: f64,
@@ -96,20 +96,23 @@ pub struct Figures {
     pub count: usize,
 }
 
+/// The largest probability, and how far it is right: of several labels with the same one,
+/// each is in part.
+pub(crate) fn top(truth: usize, p: &[f64]) -> (f64, f64) {
+    let most = p.iter().copied().fold(0.0, f64::max);
+    let same = |p: &f64| p.to_bits() == most.to_bits();
+    let hit = p.get(truth).is_some_and(same);
+    let among = p.iter().filter(|p| same(p)).count().max(1);
+    (most, if hit { 1.0 / among as f64 } else { 0.0 })
+}
+
 /// Scores answers by pairs of a truth and the probabilities of all labels.
 #[must_use]
 pub fn figures<'a>(answers: impl IntoIterator<Item = (usize, &'a [f64])>) -> Figures {
     let mut bins = [(0.0, 0.0); BINS];
     let (mut right, mut loss, mut count) = (0.0, 0.0, 0_usize);
     for (truth, p) in answers {
-        let (top, most) =
-            p.iter().enumerate().fold(
-                (0, 0.0),
-                |best, (i, p)| {
-                    if *p > best.1 { (i, *p) } else { best }
-                },
-            );
-        let hit = if top == truth { 1.0 } else { 0.0 };
+        let (most, hit) = top(truth, p);
         let bin = ((most * BINS as f64) as usize).min(BINS - 1);
         bins[bin].0 += most;
         bins[bin].1 += hit;
@@ -299,6 +302,13 @@ mod tests {
 
     fn day(day: i64) -> Timestamp {
         Timestamp::from_micros(day * DAY_US).unwrap()
+    }
+
+    #[test]
+    fn who_cannot_tell_two_apart_is_half_right() {
+        let even = [0.4, 0.4, 0.2];
+        let f = figures([(0, &even[..]), (1, &even[..]), (2, &even[..])]);
+        assert!((f.accuracy - 1.0 / 3.0).abs() < 1e-12);
     }
 
     #[test]

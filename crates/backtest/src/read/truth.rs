@@ -17,6 +17,8 @@ use crate::error::{Error, Mistakes};
 pub struct Truth {
     /// The values, sorted.
     pub values: Vec<String>,
+    /// The first line that gives each value.
+    pub lines: Vec<u64>,
     /// The stretches of each place, in order; none overlap.
     pub places: BTreeMap<String, Vec<Interval>>,
 }
@@ -37,7 +39,7 @@ impl Truth {
     /// [`Error::Input`] with the lines that cannot be used.
     pub fn read(file: &Path, timing: Timing, noted: &mut Noted) -> Result<Self, Error> {
         let mut places: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-        let (mut without, mut timed) = (0, false);
+        let (mut without, mut timed) = (Vec::new(), false);
         rows(
             file,
             ["place", "value"],
@@ -47,11 +49,13 @@ impl Truth {
                     timed |= row.from > Timestamp::MIN || row.until < Timestamp::MAX;
                     places.entry(place.to_owned()).or_default().push(row);
                 }
-                Ok(None) => without += 1,
+                Ok(None) => without.push(line),
                 Err(what) => mistakes.add(line, what),
             },
         )?;
-        noted.add("truths without an answer, left out", without);
+        for line in without {
+            noted.line("truths without an answer, left out", line);
+        }
         if places.is_empty() {
             return Err(Mistakes::whole(
                 file,
@@ -64,7 +68,8 @@ impl Truth {
                 (row.from, row.until) = (Timestamp::MIN, Timestamp::MAX);
             }
         }
-        let values = values(&places);
+        let (values, lines) = values(&places).into_iter().unzip();
+        let values: Vec<String> = values;
         let mut mistakes = Mistakes::of(file);
         let mut repeated = 0;
         let places = places
@@ -79,19 +84,26 @@ impl Truth {
             "truths that repeat or overlap an equal one, joined",
             repeated,
         );
-        Ok(Self { values, places })
+        Ok(Self {
+            values,
+            lines,
+            places,
+        })
     }
 }
 
-fn values(places: &BTreeMap<String, Vec<Row>>) -> Vec<String> {
-    let mut values: Vec<&str> = places
-        .values()
-        .flatten()
-        .map(|row| row.value.as_str())
-        .collect();
-    values.sort_unstable();
-    values.dedup();
-    values.into_iter().map(str::to_owned).collect()
+/// The values, sorted, each with the first line that gives it.
+fn values(places: &BTreeMap<String, Vec<Row>>) -> BTreeMap<String, u64> {
+    let mut values: BTreeMap<String, u64> = BTreeMap::new();
+    for row in places.values().flatten() {
+        match values.get_mut(&row.value) {
+            Some(line) => *line = (*line).min(row.line),
+            None => {
+                values.insert(row.value.clone(), row.line);
+            }
+        }
+    }
+    values
 }
 
 /// A row, if it has an answer.

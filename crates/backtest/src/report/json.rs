@@ -21,7 +21,10 @@ impl Report {
             .collect();
         let noted = self.noted.iter();
         let noted: Vec<Value> = noted
-            .map(|(what, count)| json!({"what": what, "count": count}))
+            .map(|(what, count, lines)| match lines {
+                [] => json!({"what": what, "count": count}),
+                lines => json!({"what": what, "count": count, "lines": lines}),
+            })
             .collect();
         let skipped = self.skipped.iter();
         let skipped: Vec<Value> = skipped

@@ -142,7 +142,19 @@ impl Report {
             .collect();
         let mut remarks = vec![counts.join(", ")];
         let noted = self.noted.iter();
-        remarks.extend(noted.map(|(what, count)| format!("{what}: {count}")));
+        remarks.extend(noted.map(|(what, count, lines)| {
+            let named: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            let more = if count > lines.len() as u64 {
+                ", …"
+            } else {
+                ""
+            };
+            match named.len() {
+                0 => format!("{what}: {count}"),
+                1 if more.is_empty() => format!("{what}: {count} (line {})", named[0]),
+                _ => format!("{what}: {count} (lines {}{more})", named.join(", ")),
+            }
+        }));
         let skipped = self.skipped.iter();
         remarks.extend(skipped.map(|(name, why)| format!("not run: {name}: {why}")));
         let tuned = self

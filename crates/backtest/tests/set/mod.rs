@@ -75,7 +75,7 @@ impl Set {
     /// How often something was noted.
     pub fn noted(&self, what: &str) -> u64 {
         let report = self.run().unwrap();
-        let found = report.noted.iter().find(|(text, _)| text.contains(what));
+        let found = report.noted.iter().find(|(text, ..)| text.contains(what));
         let all: Vec<_> = report.noted.iter().collect();
         found.unwrap_or_else(|| panic!("no {what:?} in {all:?}")).1
     }

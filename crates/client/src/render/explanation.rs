@@ -2,7 +2,7 @@
 
 use ascertain_proto::v1::{ClaimExplanation, Explanation, GroupExplanation, Outcome};
 
-use super::state::{foot, head, headline, plural, reference};
+use super::state::{foot, head, headline, log_odds, plural, reference};
 use super::words::{interest, likelihood, outcome_name, percent, time};
 
 /// A line with what stands below it.
@@ -25,13 +25,15 @@ pub fn explanation(explanation: &Explanation) -> String {
         let outcomes = outcomes(&explanation.without_evidence);
         below.push(leaf(format!("without any evidence: {outcomes}")));
     }
-    below.extend(explanation.groups.iter().map(group));
+    let state = explanation.state.clone().unwrap_or_default();
+    let leading = state.outcomes.iter().max_by_key(|o| o.probability_ppm);
+    let groups = explanation.groups.iter();
+    below.extend(groups.map(|one| group(one, leading)));
     let count = u32::try_from(explanation.groups.len()).unwrap_or(u32::MAX);
     let root = Branch {
         text: format!("why: {count} independence {}", plural(count, "group")),
         below,
     };
-    let state = explanation.state.clone().unwrap_or_default();
     let mut text = head(&state);
     text.push('\n');
     draw(&root, "", "", &mut text);
@@ -39,7 +41,7 @@ pub fn explanation(explanation: &Explanation) -> String {
     text + &foot(&state)
 }
 
-fn group(group: &GroupExplanation) -> Branch {
+fn group(group: &GroupExplanation, leading: Option<&Outcome>) -> Branch {
     let contribution = group.contribution.clone().unwrap_or_default();
     let mut below = vec![leaf(format!("group {}", contribution.group))];
     if contribution.weight_lost != 0.0 {
@@ -49,6 +51,12 @@ fn group(group: &GroupExplanation) -> Branch {
         )));
     }
     if !group.without_group.is_empty() {
+        // Its words weigh one thing; that it reported at all, fighting and all, another.
+        if let Some(in_all) = leading.and_then(|leading| in_all(leading, &group.without_group)) {
+            below.push(leaf(format!(
+                "{in_all:+.2} in all, with the fighting that it reported and what it took from others"
+            )));
+        }
         below.push(leaf(format!(
             "without this group: {}",
             outcomes(&group.without_group)
@@ -59,6 +67,14 @@ fn group(group: &GroupExplanation) -> Branch {
         text: headline(&contribution).trim_start().to_owned(),
         below,
     }
+}
+
+/// How much surer of the leading outcome the answer is than it would be had a group never
+/// reported, in log-odds.
+fn in_all(leading: &Outcome, without: &[Outcome]) -> Option<f64> {
+    let name = outcome_name(leading);
+    let same = without.iter().find(|other| outcome_name(other) == name)?;
+    Some(log_odds(leading.probability_ppm) - log_odds(same.probability_ppm))
 }
 
 fn claim(claim: &ClaimExplanation) -> Branch {

@@ -153,6 +153,12 @@ pub(super) fn reference(report: &ReportReference) -> String {
     }
 }
 
+/// ln(p / (1 − p)) of a published probability, which is never 0 or 1.
+pub(super) fn log_odds(ppm: u32) -> f64 {
+    let p = f64::from(ppm.clamp(1, 999_999));
+    (p / (1e6 - p)).ln()
+}
+
 /// A weight with its sign, six characters wide.
 pub(super) fn signed(weight: f64) -> String {
     format!("{weight:>+6.2}")

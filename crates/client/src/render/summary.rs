@@ -2,7 +2,7 @@
 
 use ascertain_proto::v1::{Contribution, ControlState, Outcome, Status};
 
-use super::state::{headline, plural};
+use super::state::{headline, log_odds, plural};
 use super::words::{analytic_confidence, likelihood, outcome_name, percent, status, when};
 
 /// Where values begin, counted from the left.
@@ -16,7 +16,8 @@ const GROUPS: usize = 3;
 const REPORTS: usize = 3;
 
 /// The answer of a control state, how good its evidence is, and the groups that
-/// moved it most. The strongest is marked as decisive where it speaks for the answer.
+/// moved it most. Those without whose words the answer would not stand are marked as
+/// decisive.
 /// Whoever shows summaries ends with [`DISCLAIMER`](super::DISCLAIMER), once.
 #[must_use]
 pub fn summary(state: &ControlState) -> String {
@@ -59,7 +60,7 @@ fn because(state: &ControlState) -> String {
     let mut text = String::new();
     for (index, group) in groups.iter().take(GROUPS).enumerate() {
         let label = if index == 0 { "because" } else { "" };
-        let decisive = if index == 0 && answered && group.weight > 0.0 {
+        let decisive = if answered && stands_by(state, group) {
             "decisive: "
         } else {
             ""
@@ -78,6 +79,13 @@ fn because(state: &ControlState) -> String {
         0 => text,
         more => text + &line("", &format!("and {more} more {}", plural(more, "group"))),
     }
+}
+
+/// Whether the leading outcome would have less than half without what a group said, all else
+/// as it is: then the status would be another.
+fn stands_by(state: &ControlState, group: &Contribution) -> bool {
+    let leading = state.outcomes.iter().map(|o| o.probability_ppm).max();
+    leading.is_some_and(|ppm| log_odds(ppm) < group.weight)
 }
 
 fn strength(group: &Contribution) -> f64 {

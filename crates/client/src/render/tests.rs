@@ -134,13 +134,20 @@ hama-city: HELD, besieged
 }
 
 #[test]
-fn nothing_is_decisive_where_nothing_is_decided_or_the_strongest_speaks_against_it() {
+fn decisive_is_only_what_the_answer_would_not_stand_without() {
     let mut unknown = hama();
     unknown.status = Status::Unknown.into();
     assert!(!summary(&unknown).contains("decisive"));
-    let mut against = hama();
-    against.contributions[1].weight = -4.0;
-    assert!(!summary(&against).contains("decisive"));
+    // The answer stands at 2.44: without so much it has half.
+    for (weight, decisive) in [(2.4, false), (2.5, true), (-4.0, false)] {
+        let mut state = hama();
+        state.contributions[0].weight = weight;
+        assert_eq!(summary(&state).contains("decisive: "), decisive, "{weight}");
+    }
+    // Not only the first: each that it would not stand without.
+    let mut both = hama();
+    both.contributions[1].weight = 3.0;
+    assert_eq!(summary(&both).matches("decisive: ").count(), 2);
 }
 
 #[test]
@@ -235,6 +242,7 @@ why: 1 independence group
 ├─ before the last change: government
 └─ +3.50  Army, against interest: says that it left
    ├─ group source:army
+   ├─ +2.04 in all, with the fighting that it reported and what it took from others
    ├─ without this group: opposition 60.0 % (likely)
    └─ the army withdrew from hama-city
       ├─ report /, claim 0

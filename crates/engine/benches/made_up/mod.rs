@@ -1,4 +1,4 @@
-//! What the measurements that print a table have in common: chance, and a registry.
+//! What measurements have in common: chance, a registry, and reports.
 #![allow(dead_code, unreachable_pub)] // each measurement uses a part
 #![allow(missing_docs)]
 
@@ -65,57 +65,90 @@ pub fn registry(sides: usize, places: usize, grades: &[Grade]) -> Registry {
     let mut listed: Vec<ActorId> = (0..sides).map(side).collect();
     listed.sort();
     for id in &listed {
-        apply(RegistryChange::Actor(Actor {
-            id: id.clone(),
-            names: Vec::new(),
-            member_of: Vec::new(),
-        }));
+        apply(of_actor(id));
     }
     for number in 0..places {
-        apply(RegistryChange::Place(Place {
-            id: place(number),
-            kind: PlaceKind::City,
-            admin_level: 0,
-            parent: None,
-            home_area: place(number),
-            sides: listed.clone(),
-            names: Vec::new(),
-            pcode: String::new(),
-            geonames_id: 0,
-            location: None,
-            population: 0,
-        }));
+        apply(of_place(place(number), listed.clone()));
     }
     for (number, grade) in grades.iter().enumerate() {
-        apply(RegistryChange::Source(Source {
-            id: source(number),
-            names: Vec::new(),
-            kind: SourceKind::Newsroom,
-            reporting: Reporting::Episodic,
-            alignments: Vec::new(),
-            grade: *grade,
-            identity_verified: true,
-        }));
+        let now_and_then = (SourceKind::Newsroom, Reporting::Episodic);
+        apply(of_source(number, now_and_then, *grade));
     }
     registry
 }
 
+/// An actor of no coalition.
+pub fn of_actor(id: &ActorId) -> RegistryChange {
+    RegistryChange::Actor(Actor {
+        id: id.clone(),
+        names: Vec::new(),
+        member_of: Vec::new(),
+    })
+}
+
+/// A city that is an area of its own.
+pub fn of_place(id: PlaceId, sides: Vec<ActorId>) -> RegistryChange {
+    RegistryChange::Place(Place {
+        kind: PlaceKind::City,
+        admin_level: 0,
+        parent: None,
+        home_area: id.clone(),
+        id,
+        sides,
+        names: Vec::new(),
+        pcode: String::new(),
+        geonames_id: 0,
+        location: None,
+        population: 0,
+    })
+}
+
+/// An independent source whose channel is its own.
+pub fn of_source(
+    number: usize,
+    (kind, reporting): (SourceKind, Reporting),
+    grade: Grade,
+) -> RegistryChange {
+    RegistryChange::Source(Source {
+        id: source(number),
+        names: Vec::new(),
+        kind,
+        reporting,
+        alignments: Vec::new(),
+        grade,
+        identity_verified: true,
+    })
+}
+
 /// A source says on a day that a side holds a place.
 pub fn report(number: usize, from: usize, day: f64, of: usize, holder: usize) -> Arc<Report> {
-    let body = Digest::of(&(number as u64).to_be_bytes());
+    let predicate = Predicate::Controls(Actors::new(vec![side(holder)]).unwrap());
+    said(number, from, place(of), (at(day), at(day)), predicate)
+}
+
+/// A report: its number, whose it is, of which place, when it was known and published,
+/// and what it says.
+pub fn said(
+    number: usize,
+    from: usize,
+    place: PlaceId,
+    (known, published): (Timestamp, Timestamp),
+    predicate: Predicate,
+) -> Arc<Report> {
+    let body = Digest::of(format!("{number} {known} {published}").as_bytes());
     Arc::new(Report {
         id: ReportId(uuid::Uuid::from_u128(number as u128)),
         partner: PartnerId::new("local").unwrap(),
         partner_reference: format!("R{number}"),
-        first_known_at: at(day),
+        first_known_at: known,
         backfilled: false,
         originator: Originator::Source(source(from)),
         relays: Vec::new(),
-        published_at: at(day),
+        published_at: published,
         claims: vec![Claim {
             id: ClaimId::new("c0").unwrap(),
-            place: place(of),
-            predicate: Predicate::Controls(Actors::new(vec![side(holder)]).unwrap()),
+            place,
+            predicate,
             polarity: Polarity::Affirm,
             extent: Extent::Whole,
             sub_places: Vec::new(),

@@ -2,19 +2,19 @@
 
 #![allow(dead_code)] // not every bench needs all of it
 
+#[path = "../made_up/mod.rs"]
+mod made_up;
+
 use std::sync::Arc;
 
-use ascertain_domain::actor::Actor;
-use ascertain_domain::id::{ActorId, ClaimId, Digest, PartnerId, PlaceId, ReportId, SourceId};
-use ascertain_domain::marking::{Audience, Marking};
-use ascertain_domain::place::{Place, PlaceKind};
-use ascertain_domain::registry::{Registry, RegistryChange, Version};
-use ascertain_domain::report::{
-    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Report,
-};
-use ascertain_domain::source::{Grade, Reporting, Source, SourceKind};
+use ascertain_domain::id::{ActorId, PlaceId};
+use ascertain_domain::marking::Audience;
+use ascertain_domain::registry::{Registry, Version};
+use ascertain_domain::report::{Actors, Predicate, Report};
+use ascertain_domain::source::{Grade, Reporting, SourceKind};
 use ascertain_domain::time::{DAY_US, Timestamp};
 use ascertain_engine::{Family, Folded};
+use made_up::{of_actor, of_place, of_source};
 
 /// Sources that report now and then.
 pub const SOURCES: usize = 30;
@@ -32,10 +32,6 @@ pub fn town(number: usize) -> PlaceId {
     PlaceId::new(&format!("town-{number}")).unwrap()
 }
 
-fn source_id(number: usize) -> SourceId {
-    SourceId::new(&format!("source-{number}")).unwrap()
-}
-
 /// So many towns, each an area of its own, with two sides; the sources that report now
 /// and then, and after them so many trackers that report changes only.
 pub fn registry(towns: usize, trackers: usize) -> Registry {
@@ -45,26 +41,10 @@ pub fn registry(towns: usize, trackers: usize) -> Registry {
         registry.apply(sequence, Version::LATEST, change);
     };
     for id in ["east", "west"] {
-        apply(RegistryChange::Actor(Actor {
-            id: actor(id),
-            names: Vec::new(),
-            member_of: Vec::new(),
-        }));
+        apply(of_actor(&actor(id)));
     }
     for number in 0..towns {
-        apply(RegistryChange::Place(Place {
-            id: town(number),
-            kind: PlaceKind::City,
-            admin_level: 0,
-            parent: None,
-            home_area: town(number),
-            sides: vec![actor("east"), actor("west")],
-            names: Vec::new(),
-            pcode: String::new(),
-            geonames_id: 0,
-            location: None,
-            population: 0,
-        }));
+        apply(of_place(town(number), vec![actor("east"), actor("west")]));
     }
     let grades = [Grade::A, Grade::B, Grade::C, Grade::D, Grade::F];
     for i in 0..SOURCES + trackers {
@@ -74,15 +54,7 @@ pub fn registry(towns: usize, trackers: usize) -> Registry {
         } else {
             (SourceKind::Aggregator, Reporting::ChangesOnly, Grade::B)
         };
-        apply(RegistryChange::Source(Source {
-            id: source_id(i),
-            names: Vec::new(),
-            kind,
-            reporting,
-            alignments: Vec::new(),
-            grade,
-            identity_verified: true,
-        }));
+        apply(of_source(i, (kind, reporting), grade));
     }
     registry
 }
@@ -96,33 +68,9 @@ pub fn said(
     (known, event): (i64, i64),
     predicate: Predicate,
 ) -> Arc<Report> {
-    let body = Digest::of(format!("{number} {known} {event}").as_bytes());
-    Arc::new(Report {
-        id: ReportId(uuid::Uuid::from_u128(number as u128)),
-        partner: PartnerId::new("local").unwrap(),
-        partner_reference: format!("R{number}"),
-        first_known_at: Timestamp::from_micros(known).unwrap(),
-        backfilled: false,
-        originator: Originator::Source(source_id(source)),
-        relays: Vec::new(),
-        published_at: Timestamp::from_micros(event).unwrap(),
-        claims: vec![Claim {
-            id: ClaimId::new("c0").unwrap(),
-            place,
-            predicate,
-            polarity: Polarity::Affirm,
-            extent: Extent::Whole,
-            sub_places: Vec::new(),
-            event_time: None,
-            modality: Modality::Asserted,
-        }],
-        evidence: Vec::new(),
-        text_simhash: None,
-        marking: Marking::Clear,
-        time_inconsistent: false,
-        statement_digest: body,
-        body_digest: body,
-    })
+    let time = |micros| Timestamp::from_micros(micros).unwrap();
+    let times = (time(known), time(event));
+    made_up::said(number, source, place, times, predicate)
 }
 
 /// Who holds a town at a time: one side and then the other, in turns of 40 days.

@@ -20,6 +20,8 @@ pub struct Proven {
     pub belief: Vec<f64>,
     /// How hard the place is fought for.
     pub clash: Clash,
+    /// When somebody was heard last whose word weighed anything.
+    pub heard: Option<i64>,
     /// The belief without each group that still makes a difference, besides.
     pub without: Beliefs,
 }
@@ -28,6 +30,7 @@ impl FilterState {
     /// What is believed without all that unproven sources said, and so far is no different.
     pub(super) fn proven_mut(&mut self) -> &mut Proven {
         let Self {
+            heard,
             alpha,
             clash,
             without,
@@ -37,6 +40,7 @@ impl FilterState {
         proven.get_or_insert_with(|| Proven {
             belief: alpha.clone(),
             clash: *clash,
+            heard: *heard,
             without: without.clone(),
         })
     }
@@ -44,13 +48,16 @@ impl FilterState {
     /// Forgets it where it makes no difference any more.
     pub(super) fn drop_proven(&mut self) {
         let Self {
+            heard,
             alpha,
             clash,
             without,
             proven,
             ..
         } = self;
-        let same = |p: &Proven| p.belief == *alpha && p.clash == *clash && p.without == *without;
+        let same = |p: &Proven| {
+            p.belief == *alpha && p.clash == *clash && p.heard == *heard && p.without == *without
+        };
         if proven.as_ref().is_some_and(same) {
             *proven = None;
         }

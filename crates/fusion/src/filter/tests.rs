@@ -69,8 +69,15 @@ fn at(state: &FilterState, hour: f64, known_until: f64) -> FilterState {
 fn without_a_group_equals_never_having_heard_it() {
     let both = step(10, &[(0, independent(0.9), 0), (1, independent(0.7), 1)]);
     let later = step(60, &[(0, independent(0.9), 0)]);
-    let with = folded(&[step(0, &[(1, organ_of(1), 1)]), both, later.clone()]);
-    let only = [step(0, &[]), step(10, &[(0, independent(0.9), 0)]), later];
+    // Somebody else is heard at the same times: that a place was reported on is held.
+    let other = (2, independent(0.6), 0);
+    let first = step(0, &[(1, organ_of(1), 1), other]);
+    let with = folded(&[first, both, later.clone()]);
+    let only = [
+        step(0, &[other]),
+        step(10, &[(0, independent(0.9), 0)]),
+        later,
+    ];
     let never = folded(&only);
     for (a, b) in with.without(1).iter().zip(&never.alpha) {
         assert!((a - b).abs() < 1e-12);
@@ -199,4 +206,103 @@ fn where_much_changes_a_holder_is_less_sure() {
     let slow = filter().beats(&state, 0.0, &later, 240.0);
     let odds = |back: Vec<f64>| back[1] / back[0];
     assert!(odds(fast.hindsight(&beats, Heard::All)) < odds(filter().hindsight(&slow, Heard::All)));
+}
+
+/// What unproven sources said, of evidence so strong.
+fn unproven_step(hour: i64, group: GroupId, strength: f64) -> Step {
+    let mut step = step(hour, &[(group, independent(0.65), 1)]);
+    step.evidence
+        .values_mut()
+        .flatten()
+        .for_each(|l| *l *= strength);
+    step.unproven.insert(group);
+    step
+}
+
+proptest::proptest! {
+    /// What weighs nothing keeps no old belief from fading, whoever says it.
+    #[test]
+    fn a_word_of_no_weight_is_not_heard(
+        days in proptest::collection::btree_set(1..200_i64, 1..20),
+        proven in proptest::bool::ANY,
+    ) {
+        let said = tracked_none(&days, proven);
+        let with = folded(&said);
+        proptest::prop_assert_eq!(with.heard, Some(0));
+        let end = 24.0 * 200.0;
+        let (with, without) = (at(&with, end, end), at(&folded(&said[..1]), end, end));
+        for (a, b) in with.alpha.iter().zip(&without.alpha) {
+            // Rates are means over stretches, so that cutting one makes a small difference.
+            proptest::prop_assert!((a - b).abs() < 5e-3, "{a} {b}");
+        }
+    }
+
+    /// What unproven sources say leaves the belief without them as old as it is.
+    #[test]
+    fn unproven_sources_keep_no_belief_from_fading_that_stands_without_them(
+        days in proptest::collection::btree_set(1..200_i64, 1..20),
+        strength in 0.001..1.0f64,
+        fighting in proptest::bool::ANY,
+    ) {
+        let mut said = vec![step(0, &[(0, independent(0.95), 0)])];
+        said.extend(days.iter().map(|day| {
+            let mut step = unproven_step(day * 24, 7, strength);
+            step.clash.fighting = f64::from(u8::from(fighting));
+            step
+        }));
+        let with = folded(&said);
+        proptest::prop_assert_eq!(with.heard, days.last().map(|day| day * 24));
+        proptest::prop_assert_eq!(with.proven.as_ref().map(|p| p.heard), Some(Some(0)));
+        let end = 24.0 * 200.0;
+        let (with, without) = (at(&with, end, end), at(&folded(&said[..1]), end, end));
+        for (a, b) in with.proven().iter().zip(&without.alpha) {
+            proptest::prop_assert!((a - b).abs() < 5e-3, "{a} {b}");
+        }
+    }
+}
+
+/// A word, and after it others of no weight on some days.
+fn tracked_none(days: &BTreeSet<i64>, proven: bool) -> Vec<Step> {
+    let mut said = vec![step(0, &[(0, independent(0.95), 0)])];
+    said.extend(days.iter().map(|day| {
+        let mut step = unproven_step(day * 24, 7, 0.0);
+        if proven {
+            step.unproven.clear();
+        }
+        step
+    }));
+    said
+}
+
+#[test]
+fn looking_back_passes_a_gap_as_unheard_as_going_on_did() {
+    // The evidence of the whole is the same from either end, also where unproven sources
+    // were heard in between and others were not.
+    let steps = [
+        step(0, &[(0, independent(0.95), 0)]),
+        unproven_step(24 * 30, 7, 0.5),
+        step(24 * 90, &[(1, independent(0.9), 1)]),
+    ];
+    let filter = filter();
+    let expected = |p: &[f64], v: &[f64]| p.iter().zip(v).map(|(a, b)| a * b).sum::<f64>();
+    let then = folded(&steps[..1]);
+    let beats = filter.beats(&then, 0.0, &steps[1..], 24.0 * 90.0);
+    let heard: Vec<_> = beats.iter().map(|b| (b.heard, b.proven_heard)).collect();
+    assert_eq!(heard, [(Some(0), Some(0)), (Some(24 * 30), Some(0))]);
+    // A likelihood told at the end, carried back over both gaps and the word between,
+    // weighs the belief then as it weighs what was believed at the end.
+    let mut late = folded(&steps[..2]);
+    filter.approach(&mut late, 24 * 90);
+    let mut message = vec![1.0; TWO.count()];
+    filter.look_back(&mut message, &beats[1], beats[1].after, Heard::Proven);
+    let silent = {
+        let mut state = folded(&steps[..1]);
+        filter.approach(&mut state, 24 * 90);
+        state
+    };
+    // Proven: from the first day to the ninetieth nobody was heard.
+    for (a, b) in late.proven().iter().zip(&silent.alpha) {
+        assert!((a - b).abs() < 5e-3, "{a} {b}");
+    }
+    assert!(expected(&then.alpha, &message) > 0.0);
 }
