@@ -22,16 +22,16 @@ use tonic::Code;
 
 const AS_OF: &str = "2025-01-01T00:00:00Z";
 /// Room for three empty stores and two logs, and some reports.
-const DISK_BYTES: u64 = 128 << 20;
+const DISK_BYTES: u64 = 512 << 20;
 /// What the node leaves free.
-const FLOOR_BYTES: u64 = 4 << 20;
+const FLOOR_BYTES: u64 = 24 << 20;
 /// What is left when the stream of reports begins: the stores take space in pieces, and
 /// several times what a report has.
 const ROOM_BYTES: u64 = 12 << 20;
 /// Below all floors, that of the stores too, which is a quarter of the node's. A store
 /// that is within a write when others take the very last bytes cannot go on: its process
 /// ends, and is to be started again.
-const LEFT_BYTES: u64 = 768 << 10;
+const LEFT_BYTES: u64 = 3 << 20;
 /// As much text as a report may have, so that few fill the room.
 const TEXT_BYTES: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -51,6 +51,8 @@ pub use crate::family::{Family, Scan};
 #[cfg(feature = "memory")]
 pub use crate::memory::{Fault, MemoryMedium, Operation};
 
+/// sled takes up to so many times the space of what is written.
+const SPACE_AMPLIFICATION: u64 = 4;
 /// What making a store durable may take beside what is there, bytes: sled writes whole
 /// segments of 512 KiB.
 const SYNC_BYTES: u64 = 2 << 20;
@@ -242,7 +244,7 @@ impl Store {
             return Ok(());
         }
         let inner = &self.inner;
-        inner.has_space(inner.min_free_bytes)?;
+        inner.has_space_for(batch)?;
         let mut last = inner.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tally = *last;
         let mut writes = Writes::new();
@@ -355,6 +357,17 @@ impl Store {
 }
 
 impl Inner {
+    /// Whether a batch leaves as much free as is to be left.
+    fn has_space_for(&self, batch: &Batch) -> Result<(), StoreError> {
+        if self.min_free_bytes == 0 {
+            return Ok(());
+        }
+        let writes = batch.writes.iter();
+        let bytes = writes.map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
+        let bytes = bytes.sum::<usize>() as u64 * SPACE_AMPLIFICATION;
+        self.has_space(self.min_free_bytes.saturating_add(bytes))
+    }
+
     fn has_space(&self, least_bytes: u64) -> Result<(), StoreError> {
         if least_bytes == 0 {
             return Ok(());
