@@ -121,7 +121,9 @@ impl Manifest {
         // The format first: a later one may have other fields.
         let format = serde_json::from_slice::<serde_json::Value>(&bytes);
         let format = format.map_err(|error| unreadable(error.to_string()))?;
-        let format = format.pointer("/manifest/format").and_then(|f| f.as_u64());
+        let format = format
+            .pointer("/manifest/format")
+            .and_then(serde_json::Value::as_u64);
         if let Some(format) = format
             && format != u64::from(FORMAT)
         {

@@ -131,8 +131,9 @@ impl FileLog {
     ///
     /// # Errors
     /// Every [`OpenError`]; nothing is changed then, but for an empty new log.
+    #[allow(clippy::needless_pass_by_value)] // nobody needs them afterwards
     pub fn open(options: FileLogOptions) -> Result<Self, OpenError> {
-        open::open(options, true)
+        open::open(&options, true)
     }
 
     /// Opens a log that may be damaged and changes nothing in it. Appends are
@@ -141,8 +142,9 @@ impl FileLog {
     ///
     /// # Errors
     /// Every [`OpenError`] but [`OpenError::Damaged`].
+    #[allow(clippy::needless_pass_by_value)] // as above
     pub fn open_read_only(options: FileLogOptions) -> Result<Self, OpenError> {
-        open::open(options, false)
+        open::open(&options, false)
     }
 
     /// What opening found.

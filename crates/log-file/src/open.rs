@@ -21,7 +21,7 @@ use crate::{FileLog, FileLogOptions, QUEUE_KIBIBYTES, Recovery};
 /// Offsets in a segment are 32 bits wide; a group of at most 65 MiB may follow this.
 const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 
-pub(crate) fn open(options: FileLogOptions, writing: bool) -> Result<FileLog, OpenError> {
+pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, OpenError> {
     let folder = options.dir.as_path();
     let disk = options.disk.as_ref();
     let failed = |source| OpenError::Io {
@@ -37,7 +37,7 @@ pub(crate) fn open(options: FileLogOptions, writing: bool) -> Result<FileLog, Op
         Err(error) if !writing && is_read_only(&error) => Box::new(()),
         Err(error) => return Err(failed(error)),
     };
-    let (manifest, segments) = manifest(&options, writing)?;
+    let (manifest, segments) = manifest(options, writing)?;
     let incarnation = manifest.incarnation;
     let mut scan =
         scan::scan(disk, folder, &segments, incarnation, manifest.partitions).map_err(failed)?;
@@ -46,7 +46,7 @@ pub(crate) fn open(options: FileLogOptions, writing: bool) -> Result<FileLog, Op
         if !scan.damages.is_empty() {
             return Err(OpenError::Damaged(scan.damages));
         }
-        let ready = ready_to_write(&options, incarnation, &scan);
+        let ready = ready_to_write(options, incarnation, &scan);
         segment = Some(ready.map_err(failed)?);
         if manifest.is_old {
             let manifest = Manifest {
@@ -78,7 +78,7 @@ pub(crate) fn open(options: FileLogOptions, writing: bool) -> Result<FileLog, Op
         segment,
         clock: options.clock.clone(),
         max_record_bytes: options.max_record_bytes.min(MAX_BATCH_BYTES),
-        segment_bytes: segment_bytes(&options),
+        segment_bytes: segment_bytes(options),
         min_free_bytes: options.min_free_bytes,
         _lock: lock,
     };

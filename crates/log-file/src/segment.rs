@@ -213,7 +213,7 @@ impl Segment {
 
 /// Where the mark of this count is written.
 fn slot(count: u64) -> u64 {
-    SLOTS[usize::from(count % 2 == 0)]
+    SLOTS[usize::from(count.is_multiple_of(2))]
 }
 
 fn sequences(ends: &[End]) -> Vec<Sequence> {

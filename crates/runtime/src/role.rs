@@ -57,10 +57,10 @@ impl Checking {
     }
 
     /// Notes that something is wrong.
-    pub fn problem(&mut self, what: impl ToString) {
+    pub fn problem(&mut self, what: impl Into<String>) {
         self.0.problem_count += 1;
         if self.0.problems.len() < PROBLEMS_TOLD {
-            self.0.problems.push(what.to_string());
+            self.0.problems.push(what.into());
         }
     }
 

@@ -42,7 +42,10 @@ pub(crate) async fn verify(
             }
             look_up(core, partition, indexed, batch, &mut index).await?;
         }
-        audit.wrong().iter().for_each(|what| frames.problem(what));
+        audit
+            .wrong()
+            .into_iter()
+            .for_each(|what| frames.problem(what));
     }
     let mut values = Checking::new("ingest store: checksums");
     let ledger = Arc::clone(core);

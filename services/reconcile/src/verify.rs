@@ -54,7 +54,10 @@ impl Kept {
                     }
                 }
             }
-            audit.wrong().iter().for_each(|what| frames.problem(what));
+            audit
+                .wrong()
+                .into_iter()
+                .for_each(|what| frames.problem(what));
         }
         let (store, evidence, positions) = (
             Arc::clone(&self.store),

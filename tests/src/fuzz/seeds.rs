@@ -44,7 +44,10 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "model_file" => model_files(),
         "page_token" => pages(),
         "record" => bodies().into_iter().map(|(body, _)| body).collect(),
-        "registry" => registries().iter().map(|r| r.encode_to_vec()).collect(),
+        "registry" => registries()
+            .iter()
+            .map(prost::Message::encode_to_vec)
+            .collect(),
         "registry_file" => registry_files(),
         "report_file" => report_files(),
         "resume_point" => entries()
@@ -363,7 +366,7 @@ fn frames() -> Vec<Vec<u8>> {
     let response = FollowLogResponse {
         frames: vec![to_frame(record.clone()), to_frame(record)],
         last_sequence: 2,
-        incarnation: Incarnation([7; 16]).0.to_vec().into(),
+        incarnation: Incarnation([7; 16]).0.to_vec(),
     };
     vec![
         response.encode_to_vec(),

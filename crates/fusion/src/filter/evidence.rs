@@ -37,7 +37,7 @@ pub(super) fn weighs(
     evidence: &BTreeMap<GroupId, Vec<f64>>,
     unproven: &BTreeSet<GroupId>,
 ) -> (bool, bool) {
-    let says = |said: &[f64]| said.iter().any(|l| *l < 0.0 || *l > 0.0);
+    let says = |said: &[f64]| said.iter().any(|l| *l != 0.0);
     let proven = evidence
         .iter()
         .any(|(group, said)| !unproven.contains(group) && says(said));

@@ -32,7 +32,7 @@ async fn a_group_that_lacks_any_of_its_sectors_is_cut_and_all_before_it_is_there
     while sector < end {
         let crashed = home.copy();
         crashed.edit(1, |bytes| {
-            bytes[sector.max(kept)..(sector + 512).min(end)].fill(0)
+            bytes[sector.max(kept)..(sector + 512).min(end)].fill(0);
         });
         let log = crashed.open();
         assert!(log.recovery().torn_bytes > 0);
@@ -97,7 +97,7 @@ async fn noise_behind_the_last_record_is_cleared() {
     for noise in [vec![0xA5; 300], half] {
         let crashed = home.copy();
         crashed.edit(1, |bytes| {
-            bytes[end..end + noise.len()].copy_from_slice(&noise)
+            bytes[end..end + noise.len()].copy_from_slice(&noise);
         });
         let log = crashed.open();
         // The noise may end with zeros.
