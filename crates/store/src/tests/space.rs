@@ -47,3 +47,22 @@ fn what_is_discarded_begins_anew() {
     assert_eq!(opened, Opened::Fresh);
     assert_eq!(store.verify().unwrap(), 0);
 }
+
+#[test]
+fn a_condemned_store_begins_anew_and_an_open_one_is_not_condemned() {
+    let home = Home::new();
+    let dir = home.options().dir;
+    assert_eq!(Store::condemn(&dir, "test"), Ok(false), "there is none yet");
+    let (store, _) = home.open();
+    put(&store, &store.family("values"), "key", b"value");
+    assert_eq!(
+        Store::condemn(&dir, "test"),
+        Err(StoreError::Locked(dir.clone()))
+    );
+    store.close().unwrap();
+    assert_eq!(Store::condemn(&dir, "an operator asked"), Ok(true));
+    let (store, opened) = home.open();
+    let reason = "an operator asked".to_owned();
+    assert_eq!(opened, Opened::Rebuilt { reason });
+    assert_eq!(store.verify(), Ok(0));
+}
