@@ -71,6 +71,8 @@ pub(crate) struct Committer {
     pub(crate) max_record_bytes: usize,
     pub(crate) segment_bytes: u64,
     pub(crate) min_free_bytes: u64,
+    /// Why the log takes no more records, once it does not.
+    pub(crate) failure: watch::Sender<Option<String>>,
     /// Held until the last group is done.
     pub(crate) _lock: Lock,
 }
@@ -87,29 +89,34 @@ struct Group {
 impl Committer {
     /// Serves the queue until every sender is gone and it is empty.
     pub(crate) fn run(mut self) {
-        let mut refusal = "it is open for reading only".to_owned();
-        while let Some(first) = self.next(&mut refusal) {
+        while let Some(first) = self.next() {
             let (requests, bytes) = self.drain(first);
             let Some(mut segment) = self.segment.take() else {
+                let failure = self.failure.borrow().clone();
+                let why = failure.unwrap_or_else(|| "it is open for reading only".to_owned());
                 for request in requests {
                     // A caller that went away needs no answer, here and below.
-                    let _ = request
-                        .answer
-                        .send(Err(AppendError::Refused(refusal.clone())));
+                    let _ = request.answer.send(Err(AppendError::Refused(why.clone())));
                 }
                 continue;
             };
             match self.commit(&mut segment, requests, bytes) {
                 Ok(()) => self.segment = Some(segment),
                 // Never a second fsync: what a failed one lost, it never writes again.
-                Err(error) => refusal = stopped(&error),
+                Err(error) => self.stop(&error),
             }
         }
     }
 
+    fn stop(&self, error: &io::Error) {
+        tracing::error!(%error, "the log takes no more records until it is opened again");
+        let why = format!("it is read-only since a failure of the disk: {error}");
+        self.failure.send_replace(Some(why));
+    }
+
     /// The next request; what is acknowledged is marked as settled when it is quiet,
     /// and at the end.
-    fn next(&mut self, refusal: &mut String) -> Option<Request> {
+    fn next(&mut self) -> Option<Request> {
         if self.segment.as_ref().is_some_and(Segment::is_unsettled) {
             match self.queue.recv_timeout(QUIET) {
                 Ok(request) => return Some(request),
@@ -117,7 +124,7 @@ impl Committer {
                     if let Some(mut segment) = self.segment.take() {
                         match segment.settle() {
                             Ok(()) => self.segment = Some(segment),
-                            Err(error) => *refusal = stopped(&error),
+                            Err(error) => self.stop(&error),
                         }
                     }
                 }
@@ -290,11 +297,6 @@ impl Committer {
             }
         }
     }
-}
-
-fn stopped(error: &io::Error) -> String {
-    tracing::error!(%error, "the log takes no more records until it is opened again");
-    format!("it is read-only since a failure of the disk: {error}")
 }
 
 /// The same answer for each batch of a group.

@@ -44,7 +44,7 @@ use ascertain_log::{
     MAX_RECORD_BYTES, PartitionId, Position, Record, Sequence, follow_positions, system_clock,
 };
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::commit::{Batch, Request};
 use crate::read::Reader;
@@ -122,6 +122,7 @@ pub struct FileLog {
     room: Arc<Semaphore>,
     /// `None` only while it is dropped.
     queue: Option<Sender<Request>>,
+    failure: watch::Receiver<Option<String>>,
     committer: Option<JoinHandle<()>>,
 }
 
@@ -249,5 +250,16 @@ impl LogWriter for FileLog {
             return Ok(Vec::new());
         }
         self.enqueue(Batch::New(batch)).await
+    }
+
+    async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        let why = failure.wait_for(Option::is_some).await;
+        let why = why.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => why,
+            // It is closed, and does not fail any more.
+            None => std::future::pending().await,
+        }
     }
 }

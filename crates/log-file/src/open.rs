@@ -71,6 +71,7 @@ pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, O
         index: scan.index.into_iter().map(RwLock::new).collect(),
     });
     let (queue, requests) = mpsc::channel();
+    let (failure, failed_since) = watch::channel(None);
     let committer = Committer {
         queue: requests,
         reader: Arc::clone(&reader),
@@ -80,6 +81,7 @@ pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, O
         max_record_bytes: options.max_record_bytes.min(MAX_BATCH_BYTES),
         segment_bytes: segment_bytes(options),
         min_free_bytes: options.min_free_bytes,
+        failure,
         _lock: lock,
     };
     let thread = std::thread::Builder::new()
@@ -92,6 +94,7 @@ pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, O
         recovery,
         room: Arc::new(Semaphore::new(QUEUE_KIBIBYTES)),
         queue: Some(queue),
+        failure: failed_since,
         committer: Some(thread),
     })
 }

@@ -217,4 +217,10 @@ pub trait LogWriter: LogReader {
     /// [`AppendError::OutcomeUnknown`] says that it perhaps happened; every other
     /// error that it surely did not.
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Position>, AppendError>;
+
+    /// Waits until the log takes no more records before it is opened again, and tells
+    /// why; for ever where that does not happen.
+    async fn failed(&self) -> String {
+        std::future::pending().await
+    }
 }

@@ -145,6 +145,15 @@ impl Ingest {
             // Nobody writes any more; the next start finds the index closed in order.
             Ok(blocking(move || ledger.close()).await?)
         });
+        let (log, stop) = (Arc::clone(&core.log), shutdown.clone());
+        tasks.worker("report log", async move {
+            // What the disk holds then is told by opening it again, which is a start.
+            tokio::select! {
+                biased;
+                () = stop.stopping() => Ok(()),
+                why = log.failed() => Err(anyhow::anyhow!("the report log has failed: {why}")),
+            }
+        });
         for partition in core.partitions.of_places() {
             let (core, stop) = (Arc::clone(&core), shutdown.clone());
             tasks.worker(format!("ingest ledger {partition}"), async move {

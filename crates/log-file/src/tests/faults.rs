@@ -80,6 +80,7 @@ async fn an_unknown_outcome_is_said_and_nothing_is_taken_after_it() {
         broken(&disk, true);
         let unknown = log.append(vec![append(1, "b")]).await;
         assert!(matches!(unknown, Err(AppendError::OutcomeUnknown(_))));
+        log.failed().await;
         // The disk is well again, but what a failed sync lost is not known.
         broken(&disk, false);
         let operations = disk.operations();
