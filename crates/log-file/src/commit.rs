@@ -25,12 +25,20 @@ const QUIET: Duration = Duration::from_millis(10);
 /// What an append is answered with.
 pub(crate) type Answer = Result<Vec<Position>, AppendError>;
 
+/// What waits for the committer.
+pub(crate) enum Request {
+    /// Records.
+    Append(Waiting),
+    /// A question: where all partitions end at one moment, between two groups.
+    Ends(oneshot::Sender<Vec<End>>),
+}
+
 /// Records that wait for the committer.
-pub(crate) struct Request {
+pub(crate) struct Waiting {
     pub(crate) batch: Batch,
     pub(crate) answer: oneshot::Sender<Answer>,
     /// Its room in the queue; given back with the request.
-    pub(crate) _room: Option<OwnedSemaphorePermit>,
+    pub(crate) _room: OwnedSemaphorePermit,
 }
 
 /// What is to be appended.
@@ -77,6 +85,16 @@ pub(crate) struct Committer {
     pub(crate) _lock: Lock,
 }
 
+/// What is done at once.
+#[derive(Default)]
+struct Drained {
+    appends: Vec<Waiting>,
+    /// Bytes of their frames.
+    bytes: usize,
+    /// Who asks for the ends; what was appended before is to be among them.
+    asked: Vec<oneshot::Sender<Vec<End>>>,
+}
+
 /// Records that have their positions, ready to be written.
 struct Group {
     bytes: Vec<u8>,
@@ -90,20 +108,27 @@ impl Committer {
     /// Serves the queue until every sender is gone and it is empty.
     pub(crate) fn run(mut self) {
         while let Some(first) = self.next() {
-            let (requests, bytes) = self.drain(first);
-            let Some(mut segment) = self.segment.take() else {
+            let Drained {
+                appends,
+                bytes,
+                asked,
+            } = self.drain(first);
+            if let Some(mut segment) = self.segment.take() {
+                match self.commit(&mut segment, appends, bytes) {
+                    Ok(()) => self.segment = Some(segment),
+                    // Never a second fsync: what a failed one lost, it never writes again.
+                    Err(error) => self.stop(&error),
+                }
+            } else {
                 let failure = self.failure.borrow().clone();
                 let why = failure.unwrap_or_else(|| "it is open for reading only".to_owned());
-                for request in requests {
+                for append in appends {
                     // A caller that went away needs no answer, here and below.
-                    let _ = request.answer.send(Err(AppendError::Refused(why.clone())));
+                    let _ = append.answer.send(Err(AppendError::Refused(why.clone())));
                 }
-                continue;
-            };
-            match self.commit(&mut segment, requests, bytes) {
-                Ok(()) => self.segment = Some(segment),
-                // Never a second fsync: what a failed one lost, it never writes again.
-                Err(error) => self.stop(&error),
+            }
+            for ends in asked {
+                let _ = ends.send(self.ends());
             }
         }
     }
@@ -133,35 +158,35 @@ impl Committer {
         self.queue.recv().ok()
     }
 
-    /// The requests of the next group, and the bytes of their frames.
-    fn drain(&mut self, first: Request) -> (Vec<Request>, usize) {
-        let mut requests = Vec::new();
-        let (mut records, mut bytes) = (0, 0);
+    /// The requests of the next group.
+    fn drain(&mut self, first: Request) -> Drained {
+        let mut drained = Drained::default();
+        let mut records = 0;
         let mut next = Some(first);
         while let Some(request) = next {
-            records += request.batch.records();
-            bytes += request.batch.bytes();
-            requests.push(request);
-            let full = records >= GROUP_RECORDS || bytes >= GROUP_BYTES;
+            match request {
+                Request::Append(append) => {
+                    records += append.batch.records();
+                    drained.bytes += append.batch.bytes();
+                    drained.appends.push(append);
+                }
+                Request::Ends(asked) => drained.asked.push(asked),
+            }
+            let full = records >= GROUP_RECORDS || drained.bytes >= GROUP_BYTES;
             next = if full {
                 None
             } else {
                 self.queue.try_recv().ok()
             };
         }
-        (requests, bytes)
+        drained
     }
 
     /// Commits a group and answers its requests. An error means that the log
     /// cannot go on.
-    fn commit(
-        &self,
-        segment: &mut Segment,
-        requests: Vec<Request>,
-        bytes: usize,
-    ) -> io::Result<()> {
+    fn commit(&self, segment: &mut Segment, appends: Vec<Waiting>, bytes: usize) -> io::Result<()> {
         let rolled = self.roll(segment, bytes as u64);
-        let group = self.place(segment, requests, bytes);
+        let group = self.place(segment, appends, bytes);
         let written = rolled.and_then(|()| match group.bytes.is_empty() {
             true => Ok(()),
             false => segment.append(&group.bytes, &group.ends),
@@ -241,16 +266,16 @@ impl Committer {
     }
 
     /// Gives every request its positions; those that cannot have any are answered.
-    fn place(&self, segment: &Segment, requests: Vec<Request>, bytes: usize) -> Group {
+    fn place(&self, segment: &Segment, appends: Vec<Waiting>, bytes: usize) -> Group {
         let seed = seed(self.reader.incarnation, segment.number);
         let now = (self.clock)();
         let mut group = Group {
             bytes: Vec::with_capacity(bytes),
             places: Vec::new(),
-            answers: Vec::with_capacity(requests.len()),
+            answers: Vec::with_capacity(appends.len()),
             ends: self.ends(),
         };
-        for Request { batch, answer, .. } in requests {
+        for Waiting { batch, answer, .. } in appends {
             let (batch, placed) = match batch {
                 Batch::New(batch) => {
                     let placed = place(&mut group.ends, &batch, now, self.max_record_bytes);

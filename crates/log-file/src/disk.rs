@@ -10,6 +10,12 @@ use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock, statvfs};
 
+/// What stands for a byte that the machine cannot read. Not zero: zeros are what a
+/// power cut leaves of what was never acknowledged.
+pub(crate) const UNREADABLE: u8 = 0xff;
+/// A disk fails by pages or by larger pieces.
+const PAGE_BYTES: usize = 4096;
+
 /// Holds a folder's lock until it is dropped.
 pub type Lock = Box<dyn Any + Send>;
 
@@ -62,7 +68,8 @@ pub trait Disk: Send + Sync + 'static {
     /// As above.
     fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
 
-    /// All of a file.
+    /// All of a file. Pages that the machine cannot read are filled with
+    /// [`UNREADABLE`], which no checksum lets pass.
     ///
     /// # Errors
     /// As for [`Disk::open`].
@@ -70,8 +77,18 @@ pub trait Disk: Send + Sync + 'static {
         let file = self.open(path)?;
         let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
         let mut bytes = vec![0; length];
-        let read = file.read_at(&mut bytes, 0)?;
-        bytes.truncate(read);
+        match file.read_at(&mut bytes, 0) {
+            Ok(read) => bytes.truncate(read),
+            Err(error) => {
+                let path = path.display();
+                tracing::error!(%path, %error, "a file cannot be read as a whole");
+                for (page, at) in bytes.chunks_mut(PAGE_BYTES).zip((0..).step_by(PAGE_BYTES)) {
+                    if file.read_at(page, at).is_err() {
+                        page.fill(UNREADABLE);
+                    }
+                }
+            }
+        }
         Ok(bytes)
     }
 }
@@ -117,10 +134,12 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, folder: &Path) -> io::Result<Option<Lock>> {
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join("lock"))?;
+        let path = folder.join("lock");
+        let file = match File::options().create(true).append(true).open(&path) {
+            // Who may read it can hold it, and sees who holds it.
+            Err(error) if is_read_only(&error) => File::open(&path).map_err(|_| error)?,
+            file => file?,
+        };
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Box::new(file))),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

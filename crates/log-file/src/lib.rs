@@ -14,8 +14,9 @@
 //! a group that was never acknowledged, which is cut, from everything else that
 //! cannot be read, which is damage: then the log does not open for writing. Damage
 //! is missed in one case: within 10 ms after an acknowledgement, until the watermark
-//! says that the group is settled, whole sectors of the last group that turn to zeros
-//! look like those that a power cut kept from the disk.
+//! says that the group is settled (or, after a kill within them, until the next start),
+//! whole sectors of the last group that turn to zeros look like those that a power cut
+//! kept from the disk.
 
 mod commit;
 mod copy;
@@ -46,7 +47,7 @@ use ascertain_log::{
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::commit::{Batch, Request};
+use crate::commit::{Batch, Request, Waiting};
 use crate::read::Reader;
 
 pub use crate::disk::{Disk, DiskFile, Lock, RealDisk};
@@ -109,6 +110,10 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// What cannot be read; empty unless the log is open for reading only.
     pub damages: Vec<Damage>,
+    /// Whether it is known how far the log went. It is not where the last segment is
+    /// missing, or all that says how far it was written cannot be read: then records
+    /// may be missing that no damage names.
+    pub end_is_known: bool,
 }
 
 /// A log in a folder of its own. Dropping it waits for the appends under way
@@ -131,7 +136,8 @@ impl FileLog {
     /// blocking is allowed.
     ///
     /// # Errors
-    /// Every [`OpenError`]; nothing is changed then, but for an empty new log.
+    /// Every [`OpenError`]; no record is changed then. [`OpenError::Io`] may come after
+    /// a torn tail was cut.
     #[allow(clippy::needless_pass_by_value)] // nobody needs them afterwards
     pub fn open(options: FileLogOptions) -> Result<Self, OpenError> {
         open::open(&options, true)
@@ -186,12 +192,12 @@ impl FileLog {
             .await
             .map_err(|_| closed())?;
         let (answer, answered) = oneshot::channel();
-        let request = Request {
+        let append = Waiting {
             batch,
             answer,
-            _room: Some(room),
+            _room: room,
         };
-        queue.send(request).map_err(|_| closed())?;
+        queue.send(Request::Append(append)).map_err(|_| closed())?;
         let stopped = |_| AppendError::OutcomeUnknown("the committer stopped".to_owned());
         answered.await.map_err(stopped)?
     }
@@ -216,20 +222,13 @@ impl LogReader for FileLog {
 
     async fn ends(&self) -> Result<Vec<End>, FollowError> {
         // Behind the group under way, whose records have their times already: what
-        // is appended after this is known later.
-        if let Some(queue) = &self.queue {
-            let (answer, answered) = oneshot::channel();
-            let request = Request {
-                batch: Batch::New(Vec::new()),
-                answer,
-                _room: None,
-            };
-            if queue.send(request).is_ok() {
-                // Its failure is told to those who appended.
-                let _ = answered.await;
-            }
-        }
-        Ok(self.reader.ends.iter().map(|end| *end.borrow()).collect())
+        // is appended after this is known later. And between two groups: a batch is
+        // within the ends in all of its partitions, or in none.
+        let closed = || FollowError::Unavailable("the log is closed".to_owned());
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        let (answer, answered) = oneshot::channel();
+        queue.send(Request::Ends(answer)).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())
     }
 
     fn follow(
@@ -256,10 +255,6 @@ impl LogWriter for FileLog {
         let mut failure = self.failure.clone();
         let why = failure.wait_for(Option::is_some).await;
         let why = why.ok().and_then(|why| why.clone());
-        match why {
-            Some(why) => why,
-            // It is closed, and does not fail any more.
-            None => std::future::pending().await,
-        }
+        why.unwrap_or_else(|| "its writer ended before its time".to_owned())
     }
 }

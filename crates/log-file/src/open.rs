@@ -60,6 +60,7 @@ pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, O
         records: scan.records,
         torn_bytes: scan.torn_bytes(),
         damages: std::mem::take(&mut scan.damages),
+        end_is_known: scan.end_is_known,
     };
 
     let (senders, receivers): (Vec<_>, Vec<_>) = scan.ends.into_iter().map(watch::channel).unzip();
@@ -105,10 +106,19 @@ fn segment_bytes(options: &FileLogOptions) -> u64 {
 
 fn make_folder(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
     disk.make_folder(folder)?;
-    match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => disk.sync_folder(parent),
-        _ => disk.sync_folder(Path::new(".")),
+    // Those above may be new, too.
+    for above in folder.ancestors().skip(1) {
+        let above = match above.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => above,
+        };
+        match disk.sync_folder(above) {
+            // What may not be read was not made here.
+            Err(error) if is_read_only(&error) => break,
+            synced => synced?,
+        }
     }
+    Ok(())
 }
 
 /// Reads the manifest, with the numbers of the segments; makes a log where there is
@@ -205,6 +215,11 @@ fn ready_to_write(
         let path = segment_path(folder, tail.number);
         let (segment, torn_bytes) = (path.display(), tail.torn_bytes);
         tracing::warn!(%segment, torn_bytes, "cut the tail of a write that was never acknowledged");
+    }
+    // A failed sync perhaps left names, too, in memory only.
+    disk.sync_folder(folder)?;
+    if tail.follows_sealed {
+        Segment::seal_again(disk, folder, tail.number - 1)?;
     }
     match tail.layout {
         Layout::Marked => Segment::resume(disk, folder, incarnation, (tail, limit), &scan.ends),

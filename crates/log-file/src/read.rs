@@ -122,6 +122,10 @@ impl Reader {
             .frame_at(self, place)
             .map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => damaged("its segment is missing".to_owned()),
+                // Out of descriptors or of memory is no damage.
+                _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                    damaged(format!("the disk cannot read it: {error}"))
+                }
                 _ => FollowError::Unavailable(error.to_string()),
             })?;
         let frame = parse(bytes, seed(self.incarnation, place.segment)).map_err(|flaw| {
@@ -200,7 +204,12 @@ impl Window {
         if !(covered.contains(&offset) && offset + wanted <= covered.end) {
             self.start = offset;
             self.bytes.resize(wanted.max(WINDOW_BYTES), 0);
-            let read = file.read_at(&mut self.bytes, u64::from(place.offset))?;
+            let offset = u64::from(place.offset);
+            let read = match file.read_at(&mut self.bytes, offset) {
+                // What lies behind it, and nobody asked for, perhaps cannot be read.
+                Err(_) => file.read_at(&mut self.bytes[..wanted], offset)?,
+                Ok(read) => read,
+            };
             self.bytes.truncate(read);
         }
         self.file = Some((place.segment, file));

@@ -10,11 +10,12 @@ use crate::disk::Disk;
 use crate::error::Damage;
 use crate::folder::segment_path;
 use crate::frame::{
-    FRAMES_START, Frame, Layout, SLOTS, check_segment_header, find, hearsay, parse, seed,
+    FRAMES_START, Flaw, Frame, Layout, SEGMENT_HEADER_BYTES, SLOTS, check_segment_header, find,
+    hearsay, parse, seed,
 };
 use crate::mark::{Mark, is_zero, zero_sectors};
 use crate::read::Place;
-use crate::torn::{is_torn_write, last_set};
+use crate::torn::{holds_zero_page, is_torn_write, last_set};
 
 /// What a log holds.
 pub(crate) struct Scan {
@@ -22,6 +23,9 @@ pub(crate) struct Scan {
     pub(crate) index: Vec<Vec<Place>>,
     pub(crate) records: u64,
     pub(crate) damages: Vec<Damage>,
+    /// Whether it is known how far the log went: whether the last segment is there, and
+    /// what says how far it was written.
+    pub(crate) end_is_known: bool,
     /// Where to go on; `None`: no segments, or the last one cannot be read.
     pub(crate) tail: Option<Tail>,
     /// An empty segment behind the tail, which a crash left before it was used.
@@ -34,12 +38,16 @@ pub(crate) struct Scan {
 pub(crate) struct Tail {
     pub(crate) number: u32,
     pub(crate) layout: Layout,
+    /// Where the groups end that were surely durable before.
+    pub(crate) settled: u64,
     /// Where the next group goes.
     pub(crate) length: u64,
     /// Bytes behind that were never acknowledged.
     pub(crate) torn_bytes: u64,
     /// The greatest count of its marks.
     pub(crate) count: u64,
+    /// Whether the one before it has a watermark, which says that it is sealed.
+    pub(crate) follows_sealed: bool,
 }
 
 /// Reads these segments, all that there are, of a log of so many partitions.
@@ -55,6 +63,7 @@ pub(crate) fn scan(
         index: vec![Vec::new(); partitions as usize],
         records: 0,
         damages: Vec::new(),
+        end_is_known: true,
         tail: None,
         leftover: None,
         marked: vec![(Sequence::ZERO, 0); partitions as usize],
@@ -73,19 +82,30 @@ pub(crate) fn scan(
         expected = number.saturating_add(1);
         let path = segment_path(folder, number);
         let bytes = disk.read(&path)?;
+        let is_last = n + 1 == segments.len();
         scan.tail = None;
-        follows_sealed = false;
-        match check_segment_header(&bytes, incarnation, number) {
+        let before_is_sealed = std::mem::take(&mut follows_sealed);
+        let seed = seed(incarnation, number);
+        let layout = check_segment_header(&bytes, incarnation, number).or_else(|detail| {
+            // What stands behind it proves whose segment it is: checksums start from that.
+            let layout = layout_without_header(&bytes, seed).ok_or_else(|| detail.clone())?;
+            let header = 0..SEGMENT_HEADER_BYTES.min(bytes.len());
+            scan.damage(path.clone(), header, detail, None);
+            Ok(layout)
+        });
+        match layout {
             Err(detail) => {
+                let detail: String = detail;
                 let detail = format!("{detail}; which records it held is not known");
+                scan.end_is_known &= !is_last;
                 scan.damage(path, 0..bytes.len(), detail, None);
             }
             Ok(layout) => {
-                let seed = seed(incarnation, number);
                 let mark = match layout {
                     Layout::Plain => None,
                     Layout::Marked => newest_mark(&bytes, seed),
                 };
+                let damages = scan.damages.len();
                 follows_sealed = mark.as_ref().is_some_and(|mark| mark.sealed);
                 let segment = Segment {
                     path: &path,
@@ -93,18 +113,34 @@ pub(crate) fn scan(
                     bytes: &bytes,
                     seed,
                     layout,
-                    is_last: n + 1 == segments.len(),
+                    is_last,
+                    follows_sealed: before_is_sealed,
                     mark,
                 };
                 segment.read_into(&mut scan);
+                let is_whole = scan.damages.len() == damages;
+                scan.end_is_known &= !is_last || segment.mark.is_some() || is_whole;
             }
         }
     }
     if follows_sealed || segments.is_empty() {
+        scan.end_is_known = false;
         scan.missing_segment(folder, expected);
     }
     scan.missing_ends(folder);
     Ok(scan)
+}
+
+/// The layout of a segment whose header is damaged.
+fn layout_without_header(bytes: &[u8], seed: u32) -> Option<Layout> {
+    if newest_mark(bytes, seed).is_some() {
+        return Some(Layout::Marked);
+    }
+    let first = find(bytes, SEGMENT_HEADER_BYTES, seed)?;
+    Some(match first < FRAMES_START {
+        true => Layout::Plain,
+        false => Layout::Marked,
+    })
 }
 
 pub(crate) fn newest_mark(segment: &[u8], seed: u32) -> Option<Mark> {
@@ -129,7 +165,10 @@ fn leftover(
     let head = |number: u32| -> io::Result<Option<(Layout, Option<Mark>, u64)>> {
         let file = disk.open(&segment_path(folder, number))?;
         let mut bytes = vec![0; FRAMES_START];
-        let read = file.read_at(&mut bytes, 0)?;
+        let read = match file.read_at(&mut bytes, 0) {
+            Err(_) => return Ok(None),
+            Ok(read) => read,
+        };
         bytes.truncate(read);
         let layout = check_segment_header(&bytes, incarnation, number).ok();
         let mark = newest_mark(&bytes, seed(incarnation, number));
@@ -159,6 +198,7 @@ struct Segment<'a> {
     seed: u32,
     layout: Layout,
     is_last: bool,
+    follows_sealed: bool,
     /// The newest watermark; none in the plain layout.
     mark: Option<Mark>,
 }
@@ -187,7 +227,7 @@ impl<'a> Segment<'a> {
                 break;
             }
             let next = find(set, at + 1, self.seed);
-            if self.was_never_acknowledged(at, next) {
+            if self.was_never_acknowledged(at, next, &flaw) {
                 break;
             }
             // What is left of a batch that was acknowledged stays readable.
@@ -197,7 +237,7 @@ impl<'a> Segment<'a> {
             at = next;
         }
         let whole = batch.first().map_or(at, |(start, _)| *start);
-        if !batch.is_empty() && !self.was_never_acknowledged(whole, None) {
+        if !batch.is_empty() && !self.was_never_acknowledged(whole, None, &Flaw::CutShort) {
             self.admit(scan, &mut batch);
             self.damage(scan, at..at, "the batch has no end".to_owned());
             self.close(scan, at);
@@ -229,13 +269,19 @@ impl<'a> Segment<'a> {
 
     /// Whether the flaw at `at`, with the next whole frame at `next`, is what a crash
     /// leaves of a group that nobody was told is kept.
-    fn was_never_acknowledged(&self, at: usize, next: Option<usize>) -> bool {
+    fn was_never_acknowledged(&self, at: usize, next: Option<usize>, flaw: &Flaw) -> bool {
         if !self.is_last {
             return false;
         }
         let Some(mark) = &self.mark else {
             return self.layout == Layout::Plain
-                && next.is_none_or(|next| is_torn_write(self.bytes, self.seed, at, next));
+                && match next {
+                    Some(next) => is_torn_write(self.bytes, self.seed, at, next),
+                    // As it was written but for some bits, it is no torn write.
+                    None => {
+                        *flaw != Flaw::Checksum || holds_zero_page(self.bytes, at, self.bytes.len())
+                    }
+                };
         };
         let (settled, written) = (mark.settled, mark.written);
         if at as u64 >= written {
@@ -268,12 +314,17 @@ impl<'a> Segment<'a> {
         scan.tail = Some(Tail {
             number: self.number,
             layout: self.layout,
+            settled: match &self.mark {
+                Some(mark) => mark.settled.min(length as u64),
+                None => self.layout.frames_start() as u64,
+            },
             length: length as u64,
             torn_bytes: match self.layout {
                 Layout::Marked => torn_bytes as u64,
                 Layout::Plain => (self.bytes.len() - length) as u64,
             },
             count: self.mark.as_ref().map_or(0, |mark| mark.count),
+            follows_sealed: self.follows_sealed,
         });
     }
 

@@ -87,8 +87,9 @@ impl Segment {
     }
 
     /// Goes on with the last segment: clears its torn tail, and makes durable all that
-    /// followers are about to see, since what a killed process wrote and never synced
-    /// is perhaps only in memory.
+    /// followers are about to see. What a killed process wrote and never synced is
+    /// perhaps only in memory; after a sync that failed, the system even takes it for
+    /// written, and no later sync writes it. So it is written once more.
     pub(crate) fn resume(
         disk: &dyn Disk,
         folder: &Path,
@@ -98,7 +99,8 @@ impl Segment {
     ) -> io::Result<Self> {
         let Tail { number, length, .. } = *tail;
         let file = disk.open(&segment_path(folder, number))?;
-        fill(file.as_ref(), length, length + tail.torn_bytes)?;
+        write_again(file.as_ref(), tail.settled, length)?;
+        fill(file.as_ref(), length, file.length()?)?;
         file.sync()?;
         let allocated = file.length()?;
         let mut segment = Self {
@@ -122,6 +124,14 @@ impl Segment {
         segment.mark(|_| ())?;
         segment.mark(|_| ())?;
         Ok(segment)
+    }
+
+    /// Makes the seal of a segment durable once more, as [`Segment::resume`] does what
+    /// the last one holds.
+    pub(crate) fn seal_again(disk: &dyn Disk, folder: &Path, number: u32) -> io::Result<()> {
+        let file = disk.open(&segment_path(folder, number))?;
+        write_again(file.as_ref(), 0, FRAMES_START as u64)?;
+        file.sync()
     }
 
     /// Bytes of space that were made and are not used yet.
@@ -218,6 +228,22 @@ fn slot(count: u64) -> u64 {
 
 fn sequences(ends: &[End]) -> Vec<Sequence> {
     ends.iter().map(|end| end.last_sequence).collect()
+}
+
+/// Writes what a file holds from one offset to another over itself.
+fn write_again(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
+    let mut bytes = vec![0; usize::try_from(to.saturating_sub(from).min(1 << 20)).unwrap_or(0)];
+    let mut at = from;
+    while at < to {
+        let part = usize::try_from((to - at).min(bytes.len() as u64)).unwrap_or(0);
+        let read = file.read_at(&mut bytes[..part], at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        file.write_at(&bytes[..read], at)?;
+        at += read as u64;
+    }
+    Ok(())
 }
 
 /// Writes zeros from one offset to another.

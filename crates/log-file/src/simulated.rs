@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,7 +34,9 @@ struct State {
     is_off: bool,
     lies: bool,
     fails_sync: bool,
+    fails_one_after: Option<u64>,
     fails_write: bool,
+    unreadable: Option<(PathBuf, Range<u64>)>,
     random: fastrand::Rng,
 }
 
@@ -69,7 +72,9 @@ impl SimulatedDisk {
             is_off: false,
             lies: false,
             fails_sync: false,
+            fails_one_after: None,
             fails_write: false,
+            unreadable: None,
             random: fastrand::Rng::with_seed(seed),
         })))
     }
@@ -97,14 +102,26 @@ impl SimulatedDisk {
         self.state().lies = true;
     }
 
-    /// Whether syncs fail from now on.
+    /// Whether syncs fail from now on. What one was to write is read as long as the power
+    /// is on, and no later sync writes it.
     pub fn fail_sync(&self, fails: bool) {
         self.state().fails_sync = fails;
+    }
+
+    /// The first sync after so many more operations fails, and those after it do not.
+    pub fn fail_one_sync_after(&self, operations: u64) {
+        let mut state = self.state();
+        state.fails_one_after = Some(state.operations + operations);
     }
 
     /// Whether writes fail from now on, after some of their bytes.
     pub fn fail_write(&self, fails: bool) {
         self.state().fails_write = fails;
+    }
+
+    /// No byte of a stretch of a file can be read from now on.
+    pub fn cannot_read(&self, path: &Path, stretch: Option<Range<u64>>) {
+        self.state().unreadable = stretch.map(|stretch| (path.to_owned(), stretch));
     }
 
     /// From now on the disk has so many bytes in all.
@@ -270,7 +287,13 @@ impl State {
 
     fn sync(&mut self, file: u64) -> io::Result<()> {
         let goes_off = self.begin()?;
-        if self.fails_sync {
+        let fails_once = self.fails_one_after.is_some_and(|at| self.operations > at);
+        if fails_once {
+            self.fails_one_after = None;
+        }
+        if self.fails_sync || fails_once {
+            // As Linux does: what could not be written is taken for written.
+            self.content(file).since.clear();
             return Err(io::Error::other("the disk is broken"));
         }
         // Cut off within a sync, it has done all or nothing of its work.
@@ -385,6 +408,13 @@ impl DiskFile for SimulatedFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut state = self.disk.state();
+        if let Some((path, stretch)) = &state.unreadable
+            && state.names.get(path) == Some(&self.file)
+            && offset < stretch.end
+            && offset + buffer.len() as u64 > stretch.start
+        {
+            return Err(rustix::io::Errno::IO.into());
+        }
         let cached = &state.content(self.file).cached;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let there = cached.get(start..).unwrap_or_default();

@@ -26,7 +26,8 @@ pub(crate) fn is_torn_write(bytes: &[u8], seed: u32, at: usize, next: usize) -> 
     group_start <= at && holds_zero_page(bytes, at, next)
 }
 
-fn holds_zero_page(bytes: &[u8], from: usize, to: usize) -> bool {
+/// Whether a page of a stretch reads as zeros.
+pub(crate) fn holds_zero_page(bytes: &[u8], from: usize, to: usize) -> bool {
     let first_page = from - from % PAGE_BYTES;
     (first_page..to).step_by(PAGE_BYTES).any(|page| {
         let part = &bytes[page.max(from)..(page + PAGE_BYTES).min(to)];

@@ -240,3 +240,31 @@ async fn a_byte_that_changes_under_an_open_log_is_not_served() {
     ));
     assert_eq!(bodies(&log, 2).await, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_damaged_header_hides_no_record() {
+    let home = three_segments().await;
+    for segment in 1..=3 {
+        let damaged = home.copy();
+        flip(&damaged, segment, 20);
+        let found = damages(&damaged);
+        assert!(found.iter().all(|d| d.records.is_empty()), "{found:?}");
+        let log = FileLog::open_read_only(damaged.options()).unwrap();
+        assert!(log.recovery().end_is_known);
+        assert_eq!(bodies(&log, 1).await, ["a", "b", "c", "d", "e", "f"]);
+    }
+}
+
+#[tokio::test]
+async fn without_its_last_segment_a_log_knows_not_how_far_it_went() {
+    let home = three_segments().await;
+    fs::remove_file(home.segment(3)).unwrap();
+    let log = FileLog::open_read_only(home.options()).unwrap();
+    assert!(!log.recovery().end_is_known);
+    drop(log);
+    let home = three_segments().await;
+    home.edit(3, |bytes| bytes[..FRAMES_START].fill(0));
+    let log = FileLog::open_read_only(home.options()).unwrap();
+    assert!(!log.recovery().end_is_known);
+    assert_eq!(bodies(&log, 1).await, ["a", "b", "c", "d", "e", "f"]);
+}

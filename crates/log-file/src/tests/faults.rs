@@ -1,13 +1,17 @@
 //! A disk that fails or is full.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use ascertain_log::conformance::{PARTITIONS, append};
-use ascertain_log::{AppendError, LogWriter};
+use ascertain_log::{
+    AppendError, FollowError, LogReader, LogWriter, PartitionId, Record, Sequence,
+};
+use futures::StreamExt;
 
 use super::{bodies, put};
 use crate::simulated::SimulatedDisk;
-use crate::{FileLog, FileLogOptions};
+use crate::{FileLog, FileLogOptions, OpenError};
 
 fn open(disk: &SimulatedDisk) -> FileLog {
     FileLog::open(options(disk)).unwrap()
@@ -107,4 +111,47 @@ async fn appends_that_wait_together_share_a_sync() {
     }
     // A group takes a write, a mark and a sync.
     assert!(disk.operations() - before < 500);
+}
+
+#[tokio::test]
+async fn what_the_disk_cannot_read_is_damage_and_the_rest_is_read() {
+    let disk = SimulatedDisk::new(8 << 20, 1);
+    let log = open(&disk);
+    for n in 0..20 {
+        put(&log, &[(1, &format!("{n} {}", "x".repeat(1000)))]).await;
+    }
+    let segment = Path::new("log/00000000000000000001.seg");
+    // A page amid the frames: the records in it, and no others, are lost.
+    disk.cannot_read(segment, Some(16_384..20_480));
+    assert!(matches!(
+        next(&log, 2).await,
+        Err(FollowError::Damaged { .. })
+    ));
+    drop(log);
+    let Err(OpenError::Damaged(damages)) = FileLog::open(options(&disk)) else {
+        panic!("it opened");
+    };
+    let lost = damages.iter().flat_map(|damage| damage.records.clone());
+    let lost: Vec<_> = lost
+        .map(|(_, range)| (range.start().0, range.end().0))
+        .collect();
+    let [(first, last)] = lost[..] else {
+        panic!("{damages:?}");
+    };
+    assert!(first > 1 && last < 20);
+    let log = FileLog::open_read_only(options(&disk)).unwrap();
+    assert!(next(&log, first - 1).await.is_err());
+    assert_eq!(
+        next(&log, last).await.unwrap().position.sequence.0,
+        last + 1
+    );
+    drop(log);
+    disk.cannot_read(segment, None);
+    assert_eq!(bodies(&open(&disk), 1).await.len(), 20);
+}
+
+async fn next(log: &FileLog, after: u64) -> Result<Record, FollowError> {
+    let mut follow = log.follow(PartitionId(1), Sequence(after), None);
+    let batch = follow.next().await.unwrap()?;
+    Ok(batch[0].clone())
 }

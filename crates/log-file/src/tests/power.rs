@@ -20,6 +20,7 @@ struct Tally {
     acknowledged: usize,
     lost: usize,
     torn: usize,
+    failed_syncs: usize,
     refused: usize,
 }
 
@@ -30,8 +31,8 @@ fn options(disk: &SimulatedDisk) -> FileLogOptions {
     options
 }
 
-/// Appends until the power goes off; what was acknowledged, with its bodies.
-async fn append_until_off(
+/// Appends until the disk fails or is off; what was acknowledged, with its bodies.
+async fn append_until_it_fails(
     log: &FileLog,
     random: &mut fastrand::Rng,
     acknowledged: &mut Vec<(Position, String)>,
@@ -78,13 +79,17 @@ async fn history(seed: u64, lies: bool, tally: &mut Tally) {
     let mut disk = SimulatedDisk::new(256 << 20, seed);
     let mut acknowledged: Vec<(Position, String)> = Vec::new();
     for _ in 0..CUTS {
+        if !lies && random.bool() {
+            tally.failed_syncs += 1;
+            fail_a_sync(&disk, &mut random, &mut acknowledged).await;
+        }
         disk.power_off_after(random.u64(1..120));
         if lies {
             disk.lie();
         }
         // The power may go off while the log is opened, too.
         if let Ok(log) = FileLog::open(options(&disk)) {
-            append_until_off(&log, &mut random, &mut acknowledged).await;
+            append_until_it_fails(&log, &mut random, &mut acknowledged).await;
         }
         assert!(disk.is_off());
         disk = disk.after_power_cut();
@@ -102,6 +107,27 @@ async fn history(seed: u64, lies: bool, tally: &mut Tally) {
         }
     }
     tally.acknowledged += acknowledged.len();
+}
+
+/// A sync fails, and the log is opened again while the power is on. All that is found
+/// is served then, and acknowledged to who sends it again.
+async fn fail_a_sync(
+    disk: &SimulatedDisk,
+    random: &mut fastrand::Rng,
+    acknowledged: &mut Vec<(Position, String)>,
+) {
+    disk.fail_one_sync_after(random.u64(0..60));
+    if let Ok(log) = FileLog::open(options(disk)) {
+        append_until_it_fails(&log, random, acknowledged).await;
+    }
+    let log = FileLog::open(options(disk)).unwrap();
+    assert_eq!(missing(&log, acknowledged).await, 0);
+    acknowledged.clear();
+    for partition in 0..PARTITIONS {
+        let records = whole(&log, partition).await.into_iter();
+        let body = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        acknowledged.extend(records.map(|r| (r.position, body(r.body.to_vec()))));
+    }
 }
 
 /// How many of these records are not there as they were acknowledged.
@@ -130,6 +156,7 @@ async fn what_was_acknowledged_survives_every_power_cut() {
     assert_eq!(tally.lost, 0);
     assert!(tally.cuts >= 200 && tally.acknowledged > 1000);
     assert!(tally.torn > 0, "no cut fell into a commit");
+    assert!(tally.failed_syncs > 0);
 }
 
 #[tokio::test]
