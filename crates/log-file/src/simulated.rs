@@ -198,6 +198,21 @@ impl SimulatedDisk {
 }
 
 impl Content {
+    /// Makes durable what was done since the last sync; what an earlier one failed to
+    /// write is not among it.
+    fn sync(&mut self) {
+        for change in std::mem::take(&mut self.since) {
+            match change {
+                Change::Length(length) => self.durable.resize(length, 0),
+                Change::Write { offset, bytes } => {
+                    let end = offset + bytes.len();
+                    self.durable.resize(self.durable.len().max(end), 0);
+                    self.durable[offset..end].copy_from_slice(&bytes);
+                }
+            }
+        }
+    }
+
     fn after_power_cut(&self, kept: f64, random: &mut fastrand::Rng) -> Vec<u8> {
         let mut lengths = vec![self.durable.len()];
         for change in &self.since {
@@ -298,9 +313,7 @@ impl State {
         }
         // Cut off within a sync, it has done all or nothing of its work.
         if !self.lies && (!goes_off || self.random.bool()) {
-            let content = self.content(file);
-            content.durable = content.cached.clone();
-            content.since.clear();
+            self.content(file).sync();
         }
         if goes_off { Err(off()) } else { Ok(()) }
     }
