@@ -111,7 +111,7 @@ async fn a_backup_under_load_is_restored_elsewhere_and_goes_on() {
     assert!(found(&node.client()).await.sound);
     node.stop().await;
 
-    let restored = restore(backup.path(), elsewhere.path(), false, |_| ())
+    let restored = restore(backup.path(), elsewhere.path(), false, |_| (), |_| ())
         .await
         .unwrap();
     assert_eq!(restored.manifest, second.manifest);
@@ -144,12 +144,21 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     node.stop().await;
 
     // Not over what is there, unless that is said; then it is set aside.
-    let refused = restore(backup.path(), data.path(), false, |_| ()).await;
+    let refused = restore(backup.path(), data.path(), false, |_| (), |_| ()).await;
     assert!(matches!(refused, Err(BackupError::Occupied(_))));
-    let restored = restore(backup.path(), data.path(), true, |_| ())
-        .await
-        .unwrap();
-    assert!(restored.set_aside.iter().all(|path| path.exists()));
+    let mut set_aside = Vec::new();
+    restore(
+        backup.path(),
+        data.path(),
+        true,
+        |_| (),
+        |path| set_aside.push(path),
+    )
+    .await
+    .unwrap();
+    // Two logs and three stores.
+    assert_eq!(set_aside.len(), 5, "{set_aside:?}");
+    assert!(set_aside.iter().all(|path| path.exists()));
     let node = Node::start(data.path()).await.unwrap();
     assert_eq!(held(&node.client()).await, before);
     let stale = read_after(&node.client(), token).await.unwrap_err();
@@ -160,7 +169,7 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     node.stop().await;
 
     // A state log under another report log is noticed.
-    restore(backup.path(), elsewhere.path(), false, |_| ())
+    restore(backup.path(), elsewhere.path(), false, |_| (), |_| ())
         .await
         .unwrap();
     let states = "reconcile/state-log";
@@ -194,7 +203,7 @@ async fn a_backup_that_changed_is_not_restored() {
             changed[at] ^= 4;
             fs::write(&path, changed).unwrap();
             let elsewhere = dir();
-            let refused = restore(backup.path(), elsewhere.path(), false, |_| ()).await;
+            let refused = restore(backup.path(), elsewhere.path(), false, |_| (), |_| ()).await;
             assert!(refused.is_err(), "{file}, byte {at}");
             assert!(!elsewhere.path().join("ingest/report-log").exists());
         }
@@ -232,12 +241,90 @@ async fn gaps_are_filled_from_a_backup_and_what_came_after_it_stays() {
         assert!(text.contains(part), "{text}");
     }
     let mended = mend(backup.path(), data.path()).await.unwrap();
-    assert!(mended.iter().all(|log| log.records > 0), "{mended:?}");
+    assert!(mended.iter().all(|log| log.records > Some(0)), "{mended:?}");
     let node = Node::start(data.path()).await.unwrap();
     assert_eq!(held(&node.client()).await, before);
     assert!(found(&node.client()).await.sound);
     // The same history: tokens hold.
     read_after(&node.client(), token).await.unwrap();
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_end_is_not_known_is_not_mended() {
+    let (data, backup) = (dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 20)).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ())
+        .await
+        .unwrap();
+    node.submit(&reports(&scenario, 20, 20)).await.unwrap();
+    let before = held(&node.client()).await;
+    node.stop().await;
+    let segment = data
+        .path()
+        .join("ingest/report-log/00000000000000000001.seg");
+    let whole = fs::read(&segment).unwrap();
+
+    // Its header alone: all that stands behind it is there.
+    let mut bytes = whole.clone();
+    bytes[20] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let mended = mend(backup.path(), data.path()).await.unwrap();
+    assert_eq!(mended[0].records, Some(0));
+    let node = Node::start(data.path()).await.unwrap();
+    assert_eq!(held(&node.client()).await, before);
+    node.stop().await;
+
+    // Its header and both watermarks: nothing says how many records there were.
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[..12_288].fill(0);
+    fs::write(&segment, &bytes).unwrap();
+    let refused = mend(backup.path(), data.path()).await;
+    assert!(matches!(refused, Err(BackupError::EndUnknown(_))));
+    assert_eq!(fs::read(&segment).unwrap(), bytes);
+
+    // A machine that has one of the two logs only.
+    fs::remove_dir_all(data.path().join("ingest")).unwrap();
+    let mended = mend(backup.path(), data.path()).await.unwrap();
+    let records: Vec<_> = mended.iter().map(|log| log.records).collect();
+    assert_eq!(records, [None, Some(0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_restored_under_a_running_process() {
+    let (data, backup) = (dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 20)).await.unwrap();
+    take(&source(&node.client()), backup.path(), |_| ())
+        .await
+        .unwrap();
+    let refused = restore(backup.path(), data.path(), true, |_| (), |_| ()).await;
+    assert!(matches!(refused, Err(BackupError::InUse(_))));
+    node.stop().await;
+    // A query of its own has a store only; nor does a process start meanwhile.
+    let held = ascertain_store::Store::hold(&data.path().join("query/store")).unwrap();
+    let refused = restore(backup.path(), data.path(), true, |_| (), |_| ()).await;
+    assert!(matches!(refused, Err(BackupError::InUse(_))));
+    drop(held);
+    let started = AtomicBool::new(false);
+    restore(
+        backup.path(),
+        data.path(),
+        true,
+        |_| {
+            let log = data.path().join("ingest/report-log");
+            let opened =
+                ascertain_log_file::FileLog::open(ascertain_log_file::FileLogOptions::new(log, 5));
+            started.fetch_or(opened.is_ok(), Ordering::SeqCst);
+        },
+        |_| (),
+    )
+    .await
+    .unwrap();
+    assert!(!started.load(Ordering::SeqCst));
+    let node = Node::start(data.path()).await.unwrap();
+    assert!(found(&node.client()).await.sound);
     node.stop().await;
 }
 

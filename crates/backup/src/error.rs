@@ -51,6 +51,15 @@ pub enum BackupError {
         /// The record.
         sequence: u64,
     },
+    /// A damaged log does not tell how far it went: filled from a backup it might end
+    /// before what was acknowledged, under the positions of what is lost.
+    #[error(
+        "how far the log in {} went cannot be told any more: records may be missing that \
+         nothing names, so its gaps cannot be filled; go back to the backup with \
+         `ascertainctl node restore BACKUP --data DIR --replace`, which sets this log aside",
+        .0.display()
+    )]
+    EndUnknown(PathBuf),
     /// A process uses the data folder, or another backup is being taken.
     #[error("{} is in use by another process; stop it first", .0.display())]
     InUse(PathBuf),
@@ -65,6 +74,9 @@ pub enum BackupError {
     /// A log of the backup cannot be opened.
     #[error("a log of the backup cannot be opened: {0}")]
     Open(#[from] OpenError),
+    /// A log of the data folder cannot be opened.
+    #[error("{0}")]
+    OpenLog(#[source] OpenError),
     /// A record cannot be written.
     #[error("a record cannot be written: {0}")]
     Append(#[from] AppendError),

@@ -15,6 +15,7 @@
 //! fills the gaps of damaged logs instead, and keeps what came after the backup.
 
 mod error;
+mod hold;
 mod manifest;
 mod mend;
 mod restore;

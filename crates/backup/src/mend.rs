@@ -17,8 +17,9 @@ use crate::{REPORT_LOG, STATE_LOG, options};
 pub struct Mended {
     /// `report-log` or `state-log`.
     pub log: &'static str,
-    /// How many records were taken from the backup; 0: the log was whole.
-    pub records: u64,
+    /// How many records were taken from the backup; 0: the log was whole. `None`: it is
+    /// not in this data folder.
+    pub records: Option<u64>,
     /// Where the damaged log is now; none if it was whole.
     pub set_aside: Option<PathBuf>,
 }
@@ -29,7 +30,8 @@ pub struct Mended {
 ///
 /// # Errors
 /// As for [`verify`]; [`BackupError::OtherHistory`], [`BackupError::NotInBackup`],
-/// [`BackupError::InUse`], [`BackupError::Append`]. Logs stay as they were.
+/// [`BackupError::EndUnknown`], [`BackupError::InUse`], [`BackupError::Append`]. The log
+/// that it is about stays as it was.
 pub async fn mend(folder: &Path, data_dir: &Path) -> Result<Vec<Mended>, BackupError> {
     let manifest = verify(folder).await?;
     let mut mended = Vec::new();
@@ -48,17 +50,25 @@ async fn mend_log(
     (name, part): (&'static str, &LogPart),
     path: &Path,
 ) -> Result<Mended, BackupError> {
+    let untouched = |records| Mended {
+        log: name,
+        records,
+        set_aside: None,
+    };
+    // Ingest and reconcile may have machines of their own.
+    if !path.exists() {
+        return Ok(untouched(None));
+    }
     let opened = FileLog::open_read_only(options(path.to_owned(), part.partition_count()));
     let damaged = match opened {
         Err(OpenError::Locked(_)) => return Err(BackupError::InUse(path.to_owned())),
-        opened => opened?,
+        opened => opened.map_err(BackupError::OpenLog)?,
     };
     if damaged.recovery().damages.is_empty() {
-        return Ok(Mended {
-            log: name,
-            records: 0,
-            set_aside: None,
-        });
+        return Ok(untouched(Some(0)));
+    }
+    if !damaged.recovery().end_is_known {
+        return Err(BackupError::EndUnknown(path.to_owned()));
     }
     let failed = |source| BackupError::Follow { log: name, source };
     let history = damaged.incarnation().await.map_err(failed)?;
@@ -77,8 +87,7 @@ async fn mend_log(
     let mut records = 0;
     let ends = damaged.ends().await.map_err(failed)?;
     for ((partition, end), there) in (0..).map(PartitionId).zip(ends).zip(part.sequences()) {
-        // Where not even watermarks are left, the backup tells how far it went.
-        let until = end.last_sequence.max(there);
+        let until = end.last_sequence;
         let mut after = Sequence::ZERO;
         while after < until {
             let batch = next(&damaged, partition, after, until)
@@ -103,12 +112,14 @@ async fn mend_log(
             whole.append_copied(batch).await?;
         }
     }
-    drop((damaged, whole));
+    drop(whole);
+    // Held until it is out of the way.
     let set_aside = aside(path)?;
     rename(&new, path)?;
+    drop(damaged);
     Ok(Mended {
         log: name,
-        records,
+        records: Some(records),
         set_aside,
     })
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ascertain_log::{Incarnation, LogReader};
-use ascertain_log_file::{FileLog, OpenError};
+use ascertain_log_file::FileLog;
 
 use crate::error::BackupError;
+use crate::hold::Hold;
 use crate::manifest::{LogPart, Manifest};
 use crate::take::{copy, describe};
 use crate::verify::{open, verify};
@@ -19,14 +20,13 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Records of both logs.
     pub records: u64,
-    /// What stood in the way and was set aside.
-    pub set_aside: Vec<PathBuf>,
 }
 
 /// Verifies a backup and makes the logs of a data folder from it, whole or not at all.
 /// They are new histories: tokens, and positions of followers in the old ones, are
 /// refused, and stores are made anew. Where `replace` is said, logs and stores that are
-/// there are set aside first, beside where they were.
+/// there are set aside first, beside where they were; `set_aside` is told of each as it
+/// happens.
 ///
 /// # Errors
 /// As for [`verify`]; [`BackupError::Occupied`], [`BackupError::InUse`],
@@ -36,6 +36,7 @@ pub async fn restore(
     data_dir: &Path,
     replace: bool,
     mut progress: impl FnMut(Progress),
+    mut set_aside: impl FnMut(PathBuf),
 ) -> Result<Restored, BackupError> {
     let manifest = verify(folder).await?;
     let reports = data_dir.join("ingest").join(REPORT_LOG);
@@ -45,8 +46,9 @@ pub async fn restore(
         if log.exists() && !replace {
             return Err(BackupError::Occupied(log.clone()));
         }
-        unused(log)?;
     }
+    // To the end: what a process would write meanwhile would be set aside with the rest.
+    let mut hold = Hold::take([&reports, &states], &stores)?;
     let parts = [&manifest.report_log, &manifest.state_log];
     let mut at = Progress {
         done: 0,
@@ -76,33 +78,20 @@ pub async fn restore(
         &mut copied,
     )
     .await?;
-    let mut set_aside = Vec::new();
     for store in &stores {
-        set_aside.extend(aside(store)?);
+        aside(store)?.into_iter().for_each(&mut set_aside);
     }
-    // One log after the other: broken off in between, the two do not belong together,
-    // and reconcile says so.
-    for (new, log) in [(&new_reports, &reports), (&new_states, &states)] {
-        set_aside.extend(aside(log)?);
-        rename(new, log)?;
+    // The state log first: broken off in between, it does not belong to the report log
+    // that is there, or to the new one that a start makes, and reconcile says so.
+    for (new, log) in [(&new_states, &states), (&new_reports, &reports)] {
+        hold.exchange(new, log)?
+            .into_iter()
+            .for_each(&mut set_aside);
     }
     Ok(Restored {
         manifest,
         records: at.of,
-        set_aside,
     })
-}
-
-/// Refuses where a process has the log open.
-fn unused(log: &Path) -> Result<(), BackupError> {
-    if !log.exists() {
-        return Ok(());
-    }
-    // Whatever else is wrong with it is no matter: it is set aside.
-    match FileLog::open_read_only(options(log.to_owned(), 0)) {
-        Err(OpenError::Locked(_)) => Err(BackupError::InUse(log.to_owned())),
-        _ => Ok(()),
-    }
 }
 
 /// An empty folder beside that of a log.

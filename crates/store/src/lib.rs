@@ -183,6 +183,16 @@ impl Store {
         Ok((start(tree, fresh)?, opened))
     }
 
+    /// Keeps every opener out of the store in a folder, whether there is one or not,
+    /// until what is returned is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while it is open; [`StoreError::Disk`].
+    pub fn hold(dir: &std::path::Path) -> Result<impl Send + Sync + use<>, StoreError> {
+        let lock = Folder(dir.to_owned()).lock()?;
+        lock.ok_or_else(|| StoreError::Locked(dir.to_owned()))
+    }
+
     /// Has a store set aside, and made anew, when it is opened the next time. Returns
     /// whether there is one.
     ///

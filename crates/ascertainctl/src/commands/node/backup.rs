@@ -1,6 +1,6 @@
 //! Backups: taken, checked, restored.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ascertain_backup::{LogPart, Manifest, Mended, Progress, Source};
@@ -55,16 +55,20 @@ pub(crate) async fn restore(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let talk = &mut *context.talk;
-    let restored = ascertain_backup::restore(dir, data, replace, told(talk, "restored")).await?;
-    for aside in &restored.set_aside {
-        context.say(&format!("set aside: {}", aside.display()))?;
+    let mut aside = Vec::new();
+    let restored = {
+        let set_aside = |path: PathBuf| aside.push(path.display().to_string());
+        ascertain_backup::restore(dir, data, replace, told(talk, "restored"), set_aside).await
+    };
+    // What was done before it failed, too.
+    for path in &aside {
+        context.say(&format!("set aside: {path}"))?;
     }
+    let restored = restored?;
     let (records, data) = (restored.records, data.display());
     context.say(&format!(
         "{records} records are in {data}; start the node, and the stores are made anew"
     ))?;
-    let aside = restored.set_aside.iter();
-    let aside: Vec<String> = aside.map(|path| path.display().to_string()).collect();
     show(&restored.manifest, json!({ "setAside": aside }), context)
 }
 
@@ -81,7 +85,9 @@ pub(crate) async fn mend(
     };
     let row = |log: &Mended| {
         let aside = aside(log).unwrap_or_else(|| "-".to_owned());
-        vec![log.log.to_owned(), log.records.to_string(), aside]
+        let records = log.records.map(|records| records.to_string());
+        let records = records.unwrap_or_else(|| "not in this folder".to_owned());
+        vec![log.log.to_owned(), records, aside]
     };
     let value: Vec<_> = mended
         .iter()
