@@ -337,15 +337,24 @@ async fn a_store_that_lies_is_found_by_verification() {
     assert!(sound.sound, "{sound:?}");
     let reports = sound.roles.iter().map(|role| role.report_count);
     assert!(reports.clone().all(|count| count == 30), "{sound:?}");
+    // The header of a segment: it would not open again.
+    let segment = data
+        .path()
+        .join("reconcile/state-log/00000000000000000001.seg");
+    flip(&segment, 20);
+    let unsound = found(&node.client()).await;
+    assert!(!unsound.sound);
+    flip(&segment, 20);
+    assert!(found(&node.client()).await.sound);
     // A byte of the last report changes under the running node.
     let segment = data
         .path()
         .join("ingest/report-log/00000000000000000001.seg");
-    let file = fs::File::options().write(true).open(&segment).unwrap();
     let bytes = fs::read(&segment).unwrap();
-    let last = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 20;
-    let changed = [bytes[last] ^ 1];
-    std::os::unix::fs::FileExt::write_all_at(&file, &changed, last as u64).unwrap();
+    flip(
+        &segment,
+        bytes.iter().rposition(|byte| *byte != 0).unwrap() - 20,
+    );
     let found = found(&node.client()).await;
     assert!(!found.sound);
     let problems = found.roles.iter().flat_map(|role| &role.checks);
@@ -356,6 +365,19 @@ async fn a_store_that_lies_is_found_by_verification() {
     );
     assert!(!found.differences.is_empty());
     node.stop().await;
+}
+
+/// Changes a byte under whoever has the file open.
+fn flip(path: &Path, at: usize) {
+    use std::os::unix::fs::FileExt;
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at as u64).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at as u64).unwrap();
 }
 
 fn dir() -> tempfile::TempDir {

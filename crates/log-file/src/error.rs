@@ -61,7 +61,9 @@ impl OpenError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Locked(_) => "stop the other process first",
-            Self::PartitionCount { .. } => "set `partitions` as it was",
+            Self::PartitionCount { .. } => {
+                "set `partitions` as it was: one less than the log has, which counts the registry's"
+            }
             Self::Manifest { .. } => {
                 "nothing was changed; go back to a backup with \
                  `ascertainctl node restore BACKUP --data DIR --replace`"

@@ -22,6 +22,7 @@ mod commit;
 mod copy;
 mod disk;
 mod error;
+mod flaws;
 mod folder;
 mod frame;
 mod mark;
@@ -256,5 +257,15 @@ impl LogWriter for FileLog {
         let why = failure.wait_for(Option::is_some).await;
         let why = why.ok().and_then(|why| why.clone());
         why.unwrap_or_else(|| "its writer ended before its time".to_owned())
+    }
+
+    async fn flaws(&self) -> Vec<String> {
+        let log = Arc::clone(&self.reader);
+        let looked = tokio::task::spawn_blocking(move || flaws::flaws(&log));
+        match looked.await {
+            Ok(Ok(flaws)) => flaws,
+            Ok(Err(error)) => vec![format!("its folder cannot be read: {error}")],
+            Err(error) => vec![error.to_string()],
+        }
     }
 }

@@ -223,4 +223,10 @@ pub trait LogWriter: LogReader {
     async fn failed(&self) -> String {
         std::future::pending().await
     }
+
+    /// What is wrong with all that is kept beside the records, and would keep the log
+    /// from being opened again; empty where there is no such thing.
+    async fn flaws(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

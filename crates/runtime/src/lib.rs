@@ -14,6 +14,7 @@ pub mod space;
 pub mod status;
 pub mod tasks;
 pub mod telemetry;
+mod timeout;
 
 pub use blocking::blocking;
 pub use config::{CommonArgs, Config};

@@ -29,6 +29,8 @@ pub struct Node {
     roles: Vec<Arc<dyn Role>>,
     /// One verification at a time.
     verifying: Arc<Semaphore>,
+    /// One digest at a time: each holds the ids of all reports in memory.
+    digesting: Semaphore,
 }
 
 impl Node {
@@ -40,6 +42,7 @@ impl Node {
             started_at: SystemTime::now().into(),
             roles,
             verifying: Arc::new(Semaphore::new(1)),
+            digesting: Semaphore::new(1),
         }
     }
 }
@@ -71,6 +74,7 @@ impl NodeService for Node {
             .into_inner()
             .as_of
             .unwrap_or_else(|| SystemTime::now().into());
+        let _one = self.digesting.acquire().await;
         let mut roles = Vec::with_capacity(self.roles.len());
         for role in &self.roles {
             roles.push(role.digest(as_of).await?);

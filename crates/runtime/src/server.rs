@@ -11,6 +11,7 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 
 use crate::config::Limits;
 use crate::shutdown::Shutdown;
+use crate::timeout::TimeoutLayer;
 
 /// How often a quiet connection is probed, and how long an answer may take:
 /// a follower that vanished is noticed within half a minute.
@@ -104,11 +105,11 @@ pub async fn serve(
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .timeout(limits.request_timeout)
         .trace_fn(|request| tracing::debug_span!("call", path = request.uri().path()))
         .layer(GlobalConcurrencyLimitLayer::new(
             limits.max_concurrent_requests,
         ))
+        .layer(TimeoutLayer(limits.request_timeout))
         .add_routes(routes)
         .serve_with_incoming_shutdown(connections(listener), async move {
             drain.draining().await;

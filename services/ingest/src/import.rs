@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ascertain_access::Caller;
 use ascertain_domain::id::Digest;
+use ascertain_domain::marking::Marking;
 use ascertain_domain::registry::{RegistryChange, Version, View};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Append, AppendError, End, PartitionId, Position, Record, Recorded, Sequence};
@@ -133,6 +134,7 @@ async fn import_report(
         }
     };
     not_from_the_future(wire, (core.clock)())?;
+    protectable(report.marking)?;
     let registry = core.registry.current();
     all_registered(report, registry.domain.latest())?;
     let places = report.places();
@@ -234,6 +236,18 @@ async fn import_change(
         .record_changes(&current, vec![change], &provenance, adopted)
         .await?;
     Ok(acknowledged(false, core.token(&positions)))
+}
+
+/// What is marked higher than this version protects is not taken from others, either.
+fn protectable(marking: Marking) -> Result<(), Refusal> {
+    match marking {
+        Marking::Clear => Ok(()),
+        _ => Err(Refusal::field(
+            "body.report.tlp",
+            Reason::MarkingNotSupported,
+            "is above what this version can protect; only CLEAR is taken",
+        )),
+    }
 }
 
 /// A stamp after now would hold the knowledge of a partition ahead of all clocks.

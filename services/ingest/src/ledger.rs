@@ -84,6 +84,9 @@ enum Slot {
 pub(crate) struct Ledger {
     index: Index,
     overlay: Mutex<HashMap<ReportKey, Slot>>,
+    /// Held from reading an entry until what was merged into it is written: a report of
+    /// several partitions is taken in by each of them.
+    taking: Mutex<()>,
     /// Changes whenever records were taken in.
     taken: watch::Sender<()>,
 }
@@ -141,6 +144,7 @@ impl Ledger {
         Self {
             index,
             overlay: Mutex::default(),
+            taking: Mutex::default(),
             taken: watch::channel(()).0,
         }
     }
@@ -204,6 +208,7 @@ impl Ledger {
         let Some(last) = records.last() else {
             return Ok(());
         };
+        let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut checkpoint = self.index.checkpoint(partition)?;
         let mut entries: BTreeMap<ReportKey, Entry> = BTreeMap::new();
         for record in records {
@@ -224,6 +229,7 @@ impl Ledger {
         }
         checkpoint.sequence = last.position.sequence;
         self.index.put(partition, checkpoint, &entries)?;
+        drop(taking);
         let mut overlay = self.overlay();
         for (key, entry) in &entries {
             let covered = match overlay.get(key) {

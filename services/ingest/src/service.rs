@@ -308,6 +308,10 @@ impl Core {
         let mut unsynced = 0;
         while let Some(batch) = follow.next().await {
             let batch = batch?;
+            if batch.is_empty() {
+                // An index that has failed answers nobody: only a start makes it anew.
+                self.checkpoint(partition)?;
+            }
             unsynced += batch.len();
             // When it is quiet, or much has come: a sync has its price.
             let sync = unsynced > MOST_UNSYNCED || (batch.is_empty() && unsynced > 0);
@@ -369,6 +373,13 @@ fn is_no_space(error: &anyhow::Error) -> bool {
 
 impl From<IndexError> for Refusal {
     fn from(error: IndexError) -> Self {
-        Self::internal(&error)
+        match error {
+            // The index is derived: it is made anew, and the same is taken then.
+            IndexError::Store(error) => {
+                tracing::error!(%error, "the index of accepted reports fails");
+                Self::unavailable("the index of accepted reports has failed and is to be made anew")
+            }
+            IndexError::Form => Self::internal(&error),
+        }
     }
 }

@@ -30,7 +30,10 @@ pub(crate) async fn verify(
     for (partition, end) in core.partitions.all().zip(ends) {
         let asked = up_to.iter().find(|at| at.partition == partition.0);
         let asked = Sequence(asked.map_or(0, |at| at.sequence));
-        let indexed = core.ledger.indexed(partition).map_err(failed)?.sequence;
+        let indexed = match core.ledger.indexed(partition) {
+            Err(IndexError::Store(StoreError::Damaged(_))) => Sequence::ZERO,
+            indexed => indexed.map_err(failed)?.sequence,
+        };
         let mut audit = Audit::new(core.log.as_ref(), partition, end.last_sequence);
         while let Some(batch) = audit.next().await.map_err(unavailable)? {
             frames.read(batch.len() as u64);
@@ -40,13 +43,22 @@ pub(crate) async fn verify(
                     frames.problem(format!("partition {partition}, record {sequence}: {what}"));
                 }
             }
-            look_up(core, partition, indexed, batch, &mut index).await?;
+            match look_up(core, partition, indexed, batch, &mut index).await {
+                // The index answers nothing more; it is looked at below.
+                Err(IndexError::Store(StoreError::Damaged(_))) => {}
+                looked => looked.map_err(failed)?,
+            }
         }
         audit
             .wrong()
             .into_iter()
             .for_each(|what| frames.problem(what));
     }
+    core.log
+        .flaws()
+        .await
+        .into_iter()
+        .for_each(|what| frames.problem(what));
     let mut values = Checking::new("ingest store: checksums");
     let ledger = Arc::clone(core);
     let stored = blocking(move || ledger.ledger.verify()).await;
@@ -103,7 +115,7 @@ async fn look_up(
     indexed: Sequence,
     batch: Vec<Record>,
     check: &mut Checking,
-) -> Result<(), Status> {
+) -> Result<(), IndexError> {
     let core = Arc::clone(core);
     let looked = blocking(move || {
         let within = batch.iter().filter(|r| r.position.sequence <= indexed);
@@ -114,7 +126,7 @@ async fn look_up(
         }
         Ok::<_, IndexError>(found)
     });
-    for (sequence, is_there) in looked.await.map_err(failed)? {
+    for (sequence, is_there) in looked.await? {
         check.read(1);
         if !is_there {
             check.problem(format!(

@@ -7,6 +7,7 @@ mod harness;
 
 use ascertain_proto::v1;
 use harness::{Node, reason, registry, report, wire_time};
+use prost::Message as _;
 use tonic::Code;
 use v1::import_result::Result as Outcome;
 
@@ -236,5 +237,27 @@ async fn content_that_the_body_does_not_commit_to_is_refused() {
     let mut other = Node::empty().await;
     let outcomes = import(&mut other, records).await;
     assert!(matches!(outcomes.last(), Some(Outcome::Rejection(_))));
+    assert_eq!(other.reports().await, 0);
+}
+
+#[tokio::test]
+async fn what_is_marked_higher_than_is_protected_is_not_imported() {
+    use ascertain_proto::log::v1::{RecordBody, record_body::Content};
+    let mut one = Node::with_registry().await;
+    one.submit(report(1)).await.unwrap();
+    let mut records = bodies(&one).await;
+    let last = records.last_mut().unwrap();
+    let mut body = RecordBody::decode(last.body.clone()).unwrap();
+    let Some(Content::Report(recorded)) = &mut body.content else {
+        panic!("a report comes last")
+    };
+    recorded.report.as_mut().unwrap().tlp = v1::Tlp::Amber as i32;
+    last.body = body.encode_to_vec().into();
+    let mut other = Node::empty().await;
+    let outcomes = import(&mut other, records).await;
+    let Some(Outcome::Rejection(rejection)) = outcomes.last() else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(rejection.reason, "MARKING_NOT_SUPPORTED");
     assert_eq!(other.reports().await, 0);
 }

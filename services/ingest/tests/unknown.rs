@@ -22,6 +22,8 @@ struct Unsure {
     unsure: AtomicBool,
     /// Whether what it is unsure of happens.
     happens: bool,
+    /// Notified: the disk has failed.
+    broken: tokio::sync::Notify,
 }
 
 #[async_trait::async_trait]
@@ -60,6 +62,26 @@ impl LogWriter for Unsure {
         }
         Err(AppendError::OutcomeUnknown("the line broke".to_owned()))
     }
+
+    async fn failed(&self) -> String {
+        self.broken.notified().await;
+        "the disk is broken".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_has_failed_ends_the_process() {
+    let log = Arc::new(Unsure {
+        inner: MemoryLog::with_clock(4, noon()),
+        unsure: AtomicBool::new(false),
+        happens: true,
+        broken: tokio::sync::Notify::new(),
+    });
+    let written = Arc::clone(&log) as Arc<dyn LogWriter>;
+    let node = Node::over(written, tempfile::tempdir().unwrap()).await;
+    log.broken.notify_one();
+    let why = node.ended().await;
+    assert!(why.contains("the disk is broken"), "{why}");
 }
 
 #[tokio::test]
@@ -69,6 +91,7 @@ async fn what_perhaps_was_recorded_is_not_recorded_again() {
             inner: MemoryLog::with_clock(4, noon()),
             unsure: AtomicBool::new(false),
             happens,
+            broken: tokio::sync::Notify::new(),
         });
         let written = Arc::clone(&log) as Arc<dyn LogWriter>;
         let mut node = Node::over(written, tempfile::tempdir().unwrap()).await;

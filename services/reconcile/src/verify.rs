@@ -59,6 +59,8 @@ impl Kept {
                 .into_iter()
                 .for_each(|what| frames.problem(what));
         }
+        let flaws = self.state_log.flaws().await;
+        flaws.into_iter().for_each(|what| frames.problem(what));
         let (store, evidence, positions) = (
             Arc::clone(&self.store),
             self.evidence.clone(),
@@ -68,7 +70,11 @@ impl Kept {
             let mut values = Checking::new("reconcile store: checksums");
             match store.verify() {
                 Ok(count) => values.read(count),
-                Err(StoreError::Damaged(what)) => values.problem(what),
+                Err(StoreError::Damaged(what)) => {
+                    // It answers nothing more.
+                    values.problem(what);
+                    return Ok((values, SetDigest::default()));
+                }
                 Err(error) => return Err(error.into()),
             }
             let mut reports = SetDigest::default();

@@ -29,7 +29,7 @@ pub struct Node {
     pub role: Arc<dyn Role>,
     pub shutdown: Shutdown,
     folder: tempfile::TempDir,
-    workers: tokio::task::JoinHandle<()>,
+    workers: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
 pub fn time(text: &str) -> Timestamp {
@@ -94,9 +94,8 @@ impl Node {
             Ok(())
         });
         let running = shutdown.clone();
-        let workers = tokio::spawn(async move {
-            tasks.run(&running, Duration::from_secs(10)).await.unwrap();
-        });
+        let workers =
+            tokio::spawn(async move { Ok(tasks.run(&running, Duration::from_secs(10)).await?) });
         let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
         Self {
             log,
@@ -108,6 +107,12 @@ impl Node {
             folder,
             workers,
         }
+    }
+
+    /// Waits until the node ends by itself, and tells why.
+    pub async fn ended(self) -> String {
+        let ended = self.workers.await.unwrap().unwrap_err();
+        format!("{ended:#}")
     }
 
     /// Ends the node; gives what stays on disk.
@@ -125,7 +130,7 @@ impl Node {
         } = self;
         drop((ingest, registry, channel, role));
         shutdown.begin("test");
-        workers.await.unwrap();
+        workers.await.unwrap().unwrap();
         (log, folder)
     }
 

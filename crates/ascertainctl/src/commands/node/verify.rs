@@ -23,9 +23,18 @@ pub(crate) async fn run(context: &mut Context<'_>) -> Result<(), Failure> {
         sound: true,
         ..NodeVerification::default()
     };
+    let mut failed = None;
     for client in context.every_role(DEADLINE)? {
         // One process with all roles answers for all of them.
-        let found = verify(&client, all.up_to.clone(), context).await?;
+        let found = match verify(&client, all.up_to.clone(), context).await {
+            Ok(found) => found,
+            // What the others say is shown all the same.
+            Err(error) => {
+                context.say(&format!("not verified: {error}"))?;
+                failed = failed.or(Some(error));
+                continue;
+            }
+        };
         if all.up_to.is_empty() {
             all.up_to = found.up_to;
         }
@@ -44,14 +53,15 @@ pub(crate) async fn run(context: &mut Context<'_>) -> Result<(), Failure> {
             all.differences.push(difference);
         }
     }
-    all.sound &= all.differences.is_empty();
+    all.sound &= all.differences.is_empty() && failed.is_none();
     let rows = || Rows::new(HEADER, all.roles.iter().flat_map(rows_of));
     let text = text(&all, &rows());
     context.show("NodeVerification", &all, rows, Some(text))?;
-    if all.sound {
-        return Ok(());
+    match failed {
+        Some(error) => Err(error.into()),
+        None if all.sound => Ok(()),
+        None => Err(Failure::Unsound),
     }
-    Err(Failure::Unsound)
 }
 
 async fn verify(
