@@ -59,6 +59,29 @@ impl QueryService for Fake {
     ) -> Result<Response<pb::BatchGetControlStatesResponse>, Status> {
         Err(Status::unimplemented(""))
     }
+    type WatchControlStatesStream =
+        tokio_stream::Iter<std::vec::IntoIter<Result<pb::WatchControlStatesResponse, Status>>>;
+    async fn watch_control_states(
+        &self,
+        request: Request<pb::WatchControlStatesRequest>,
+    ) -> Result<Response<Self::WatchControlStatesStream>, Status> {
+        use pb::watch_control_states_response::Event;
+        let place = request.into_inner().places.pop().unwrap_or_default();
+        let change = pb::ControlStateChange {
+            state: Some(held(&place)),
+            cause: pb::ChangeCause::Current.into(),
+            changes: 0,
+            matches: true,
+        };
+        let progress = pb::WatchProgress {
+            resume_token: "abc".into(),
+            ..Default::default()
+        };
+        let events = [Event::Change(change), Event::Progress(progress)]
+            .map(|event| Ok(pb::WatchControlStatesResponse { event: Some(event) }));
+        let events: Vec<_> = events.into();
+        Ok(Response::new(tokio_stream::iter(events)))
+    }
     async fn explain_control_state(
         &self,
         _: Request<pb::ExplainControlStateRequest>,
@@ -323,4 +346,38 @@ async fn an_input_that_is_missing_or_malformed_is_wrong_usage() {
 fn a_reader_that_left_early_is_no_failure() {
     let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
     assert_eq!(Failure::Output(gone).exit_code(), 0);
+}
+
+#[tokio::test]
+async fn a_watch_is_a_line_of_json_an_event_in_a_pipe() {
+    let server = server().await;
+    for format in ["", "-o json"] {
+        let watched = ctl(
+            &server,
+            &format!("{format} state watch hama --status held --until-current"),
+        )
+        .await;
+        assert_eq!(watched.code, 0, "{}", watched.talk);
+        let lines: Vec<serde_json::Value> = watched
+            .out
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines.len(), 2, "{}", watched.out);
+        assert_eq!(lines[0]["change"]["state"]["placeId"], "hama");
+        assert_eq!(lines[0]["change"]["cause"], "CHANGE_CAUSE_CURRENT");
+        assert_eq!(lines[1]["progress"]["resumeToken"], "abc");
+    }
+    let rows = ctl(&server, "-o csv state watch hama --until-current").await;
+    let mut lines = rows.out.lines();
+    assert!(
+        lines
+            .next()
+            .is_some_and(|header| header.starts_with("cause,changes,matches,place_id"))
+    );
+    assert!(
+        lines
+            .next()
+            .is_some_and(|row| row.starts_with("current,0,true,hama"))
+    );
 }

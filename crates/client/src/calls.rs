@@ -23,7 +23,7 @@ pub(crate) fn registry(channel: Channel) -> RegistryServiceClient<Channel> {
     RegistryServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 
-fn query(channel: Channel) -> QueryServiceClient<Channel> {
+pub(crate) fn query(channel: Channel) -> QueryServiceClient<Channel> {
     QueryServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 

@@ -10,6 +10,7 @@ mod models;
 pub mod render;
 mod retry;
 mod submit;
+mod watch;
 
 use std::future::Future;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
 pub use error::{ClientError, Refusal};
+pub use watch::Watch;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +39,7 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct Client {
     endpoint: String,
+    address: Endpoint,
     channel: Channel,
     deadline: Duration,
 }
@@ -59,17 +62,25 @@ impl Client {
         }
         let address = Endpoint::from_shared(endpoint.to_owned());
         let address = address.map_err(|source| refused(Some(source)))?;
-        let channel = address
+        let address = address
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_while_idle(true)
-            .connect_lazy();
+            .keep_alive_while_idle(true);
         Ok(Self {
             endpoint: endpoint.to_owned(),
-            channel,
+            channel: address.connect_lazy(),
+            address,
             deadline: DEFAULT_DEADLINE,
         })
+    }
+
+    /// The same client with a connection of its own.
+    fn apart(&self) -> Self {
+        Self {
+            channel: self.address.connect_lazy(),
+            ..self.clone()
+        }
     }
 
     /// The same client with another deadline for each call, its retries included.

@@ -248,6 +248,12 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The sequence.
+    #[must_use]
+    pub fn sequence(self) -> u64 {
+        self.sequence
+    }
+
     /// The place of an id.
     #[must_use]
     pub fn place(self, id: &PlaceId) -> Option<&'a Arc<Place>> {

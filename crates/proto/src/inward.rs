@@ -17,5 +17,5 @@ mod tests;
 mod text;
 mod time;
 
-pub use enums::audience;
+pub use enums::{audience, status};
 pub use time::timestamp;

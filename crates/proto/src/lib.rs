@@ -54,6 +54,7 @@ pub mod resume;
 pub mod submission;
 pub mod token;
 pub mod verification;
+pub mod watch;
 
 /// The compiled descriptors of every message and service: for reflection and for
 /// the protobuf JSON mapping.

@@ -1,19 +1,21 @@
 //! Answers: the one place where a question meets the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ascertain_domain::id::PlaceId;
+use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::{LookupError, PlaceQuery, Registry, View};
 use ascertain_domain::report::Report;
-use ascertain_domain::state::ControlState;
+use ascertain_domain::state::{ControlState, Likelihood};
 use ascertain_domain::time::Timestamp;
 use ascertain_engine::{
     Explanation, Family, Folded, METHOD_VERSION, Question, explain, family_places,
 };
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_proto::outward::Method;
-use ascertain_proto::resume;
+use ascertain_proto::{inward, resume};
 
 use crate::error::QueryError;
 use crate::follow::{Followed, Replica};
@@ -21,7 +23,7 @@ use crate::read::Asked;
 use crate::states::UpTo;
 
 /// How far each partition is.
-type Seen = BTreeMap<PartitionId, UpTo>;
+pub(crate) type Seen = BTreeMap<PartitionId, UpTo>;
 
 /// An answer with the name of the source model that it rests on.
 pub(crate) struct Answer<T> {
@@ -79,6 +81,73 @@ impl Replica {
         Ok(self.answer(found, &resolved, asked))
     }
 
+    /// The states of places, in their order; those that are not registered are left
+    /// out.
+    pub(crate) fn states_of<'a>(
+        &self,
+        places: impl IntoIterator<Item = &'a PlaceId>,
+        asked: &Asked,
+    ) -> Result<Vec<Answer<ControlState>>, QueryError> {
+        let (seen, registry) = self.seen();
+        let mut states = Vec::new();
+        for place in places {
+            let Some(place) = registry.latest().place(place) else {
+                continue;
+            };
+            match self.resolve(place, (&seen, &registry), asked) {
+                Ok(resolved) => states.push(self.evaluate(&resolved, asked)?),
+                Err(QueryError::PlaceUnknown(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(states)
+    }
+
+    /// The places whose status, or whose word for the leading outcome, time alone has
+    /// changed between two moments. What became known in between counts as known.
+    pub(crate) fn changed_by_time(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        audience: Audience,
+    ) -> Result<BTreeSet<PlaceId>, QueryError> {
+        let (seen, registry) = self.seen();
+        let word = |state: &ControlState| {
+            let leader = state.leader();
+            let word = leader.map(|(outcome, p)| (outcome.clone(), Likelihood::from(*p)));
+            (state.status, word)
+        };
+        let mut changed = BTreeSet::new();
+        for place in registry.latest().places() {
+            let mut asked = Asked {
+                as_of: Some(to),
+                as_known_at: None,
+                audience,
+                now: to,
+            };
+            let resolved = match self.resolve(place, (&seen, &registry), &asked) {
+                Ok(resolved) => resolved,
+                Err(QueryError::PlaceUnknown(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(entry) = self.entry(&resolved)? else {
+                continue;
+            };
+            // A change that came in between was told as of the moment of its record.
+            let told = entry.state.and_then(|state| state.as_known_at);
+            let told = told.and_then(|time| inward::timestamp(&time).ok());
+            let after = self.evaluate(&resolved, &asked)?;
+            asked.as_of = told.max(Some(from));
+            let resolved = Resolved {
+                as_of: asked.as_of.unwrap_or(from),
+                ..resolved
+            };
+            if word(&self.evaluate(&resolved, &asked)?.found) != word(&after.found) {
+                changed.insert(place.id.clone());
+            }
+        }
+        Ok(changed)
+    }
+
     /// The states of the places below an area, in the order of ids, after one of
     /// them, with whether there are more.
     pub(crate) fn states_within(
@@ -123,7 +192,7 @@ impl Replica {
     }
 
     /// How far each partition is, and a registry not older than that.
-    fn seen(&self) -> (Seen, Arc<Registry>) {
+    pub(crate) fn seen(&self) -> (Seen, Arc<Registry>) {
         let up_to = |(id, followed): (&PartitionId, &Followed)| (*id, *followed.states.borrow());
         let seen = self.partitions.iter().map(up_to).collect();
         (seen, self.registry.snapshot())

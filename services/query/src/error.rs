@@ -33,6 +33,17 @@ pub(crate) enum QueryError {
     /// seen in time.
     #[error("what the answer must rest on was not seen within {} s; try again", .0.as_secs())]
     NotCaughtUp(Duration),
+    /// The resume token is of another history of the logs.
+    #[error(
+        "the resume token is of another history of the logs; list again, then watch without one"
+    )]
+    ResumeTokenExpired,
+    /// No more watches are taken now.
+    #[error("as many watches are open here as `limits.max_watches` lets; try again")]
+    TooManyWatches,
+    /// The process ends.
+    #[error("the node is draining; go on with the newest resume token, elsewhere or later")]
+    Draining,
     /// The replica failed.
     #[error("the replica of the report log failed")]
     Replica(#[from] ReplicaError),
@@ -94,6 +105,20 @@ impl From<QueryError> for Status {
             QueryError::ReportUnknown(_) => status::not_found(Reason::NotFound, error.to_string()),
             QueryError::NotCaughtUp(_) => {
                 status::unavailable(Reason::NotCaughtUp, error.to_string(), RETRY_AFTER)
+            }
+            QueryError::ResumeTokenExpired => status::status(
+                Code::FailedPrecondition,
+                Reason::ResumeTokenExpired,
+                error.to_string(),
+            ),
+            QueryError::TooManyWatches => status::try_again(
+                Code::ResourceExhausted,
+                Reason::TooManyWatches,
+                error.to_string(),
+                RETRY_AFTER,
+            ),
+            QueryError::Draining => {
+                status::unavailable(Reason::Unavailable, error.to_string(), RETRY_AFTER)
             }
             QueryError::Replica(_)
             | QueryError::Store(_)

@@ -1,10 +1,11 @@
 //! Filling the store: one task for each partition of each log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use ascertain_domain::id::PlaceId;
 use ascertain_log::{
     Clock, Incarnation, LogReader, PartitionId, Record, Sequence, follow_forever, watch,
 };
@@ -33,9 +34,17 @@ pub(crate) struct Replica {
     /// Up to when, microseconds since the Unix epoch, everything known is here.
     pub settled_us: AtomicI64,
     pub partitions: BTreeMap<PartitionId, Followed>,
+    /// Counts what was taken in of the state log: watches wait for it to change.
+    pub changed: watch::Sender<u64>,
+    /// The last answer to what time alone has changed, with the hours between; one for
+    /// all watches.
+    pub hours: tokio::sync::Mutex<Hours>,
     /// How long a read waits for what it asks to have seen.
     pub patience: Duration,
 }
+
+/// Two hours since the Unix epoch, and the places that changed from one to the other.
+pub(crate) type Hours = ((i64, i64), Arc<BTreeSet<PlaceId>>);
 
 /// How far a partition was followed.
 pub(crate) struct Followed {
@@ -201,6 +210,7 @@ impl Replica {
                 return Ok(());
             }
             followed.states.send_replace(up_to);
+            self.changed.send_modify(|count| *count += 1);
         }
     }
 }

@@ -16,10 +16,14 @@ use ascertain_proto::v1::{
     BatchGetControlStatesRequest, BatchGetControlStatesResponse, ExplainControlStateRequest,
     ExplainControlStateResponse, GetControlStateRequest, GetControlStateResponse, GetReportRequest,
     GetReportResponse, ListControlStatesRequest, ListControlStatesResponse, ListReportsRequest,
-    ListReportsResponse, ReadOptions, Reason, RecordedReportView,
+    ListReportsResponse, ReadOptions, Reason, RecordedReportView, WatchControlStatesRequest,
+    WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
+use ascertain_runtime::Shutdown;
 use prost::Message as _;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use crate::answer::find;
@@ -27,6 +31,7 @@ use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::listing::Rank;
 use crate::read::{Asked, known_at, see_all_known, see_registry, see_writes};
+use crate::watch::Watch;
 
 /// The most places in one batch.
 const MAX_BATCH: usize = 1_000;
@@ -40,6 +45,9 @@ pub(crate) struct Handler {
     pub replica: Arc<Replica>,
     /// How long a read waits for the writes that it must see.
     pub patience: Duration,
+    /// As many watches as may be open.
+    pub watches: Arc<Semaphore>,
+    pub shutdown: Shutdown,
 }
 
 impl Handler {
@@ -157,6 +165,19 @@ impl QueryService for Handler {
             states,
             next_page_token,
         }))
+    }
+
+    type WatchControlStatesStream = ReceiverStream<Result<WatchControlStatesResponse, Status>>;
+
+    async fn watch_control_states(
+        &self,
+        request: Request<WatchControlStatesRequest>,
+    ) -> Result<Response<Self::WatchControlStatesStream>, Status> {
+        let permit = Arc::clone(&self.watches).try_acquire_owned();
+        let permit = permit.map_err(|_| QueryError::TooManyWatches)?;
+        see_registry(&self.replica, self.patience).await?;
+        let watch = Watch::open(&self.replica, &request.into_inner(), &self.shutdown).await?;
+        Ok(Response::new(watch.start(permit)))
     }
 
     async fn explain_control_state(
@@ -315,7 +336,7 @@ fn page_size(asked: i32) -> Result<usize, QueryError> {
 }
 
 /// What a page token must have been made for.
-fn fingerprint(request: &impl prost::Message) -> Bound {
+pub(crate) fn fingerprint(request: &impl prost::Message) -> Bound {
     bound(&request.encode_to_vec())
 }
 

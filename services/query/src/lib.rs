@@ -21,5 +21,6 @@ mod role;
 mod service;
 mod states;
 mod verify;
+mod watch;
 
 pub use service::{Query, SERVICES};

@@ -46,7 +46,7 @@ impl Asked {
             read.as_known_at.as_ref(),
             (now, frontier),
         )?;
-        let audience = audience(read.audience)?;
+        let audience = audience("read.audience", read.audience)?;
         Ok(Self {
             as_of,
             as_known_at,
@@ -74,7 +74,7 @@ pub(crate) fn known_at(
     }
 }
 
-fn time(
+pub(crate) fn time(
     field: &str,
     wire: Option<&prost_types::Timestamp>,
 ) -> Result<Option<Timestamp>, QueryError> {
@@ -83,17 +83,13 @@ fn time(
         .map_err(|error| QueryError::field(field, Reason::OutOfRange, error.to_string()))
 }
 
-fn audience(wire: i32) -> Result<Audience, QueryError> {
+pub(crate) fn audience(field: &str, wire: i32) -> Result<Audience, QueryError> {
     let audience = inward::audience(wire).ok_or_else(|| {
         let what = format!("{wire} is no audience");
-        QueryError::field("read.audience", Reason::OutOfRange, what)
+        QueryError::field(field, Reason::OutOfRange, what)
     })?;
     require_supported_audience(audience).map_err(|error| {
-        QueryError::field(
-            "read.audience",
-            Reason::AudienceNotSupported,
-            error.to_string(),
-        )
+        QueryError::field(field, Reason::AudienceNotSupported, error.to_string())
     })?;
     Ok(audience)
 }

@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use anyhow::Context;
-use ascertain_log::{LogReader, PartitionId};
+use ascertain_log::{LogReader, PartitionId, watch};
 use ascertain_proto::v1::query_service_server::QueryServiceServer;
 use ascertain_replica::{ModelNames, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking};
 use ascertain_store::{Store, StoreError, StoreOptions};
+use tokio::sync::Semaphore;
 use tonic::service::RoutesBuilder;
 
 use crate::follow::{Replica, followed};
@@ -32,6 +33,8 @@ pub struct Query {
     replica: Arc<Replica>,
     patience: Duration,
     max_message_bytes: usize,
+    max_watches: usize,
+    shutdown: Shutdown,
 }
 
 impl Query {
@@ -99,6 +102,8 @@ impl Query {
             report_incarnation,
             settled_us: AtomicI64::new(i64::MIN),
             partitions,
+            changed: watch::channel(0).0,
+            hours: tokio::sync::Mutex::default(),
             patience: config.limits.read_wait,
         });
         let stopping = shutdown.clone();
@@ -129,6 +134,8 @@ impl Query {
             replica,
             patience: config.limits.read_wait,
             max_message_bytes: config.limits.max_message_bytes,
+            max_watches: config.limits.max_watches,
+            shutdown: shutdown.clone(),
         })
     }
 
@@ -137,6 +144,8 @@ impl Query {
         let handler = Handler {
             replica: Arc::clone(&self.replica),
             patience: self.patience,
+            watches: Arc::new(Semaphore::new(self.max_watches)),
+            shutdown: self.shutdown.clone(),
         };
         // Answers may be larger than what is taken in: a thousand explained states.
         let service = QueryServiceServer::new(handler)
@@ -163,8 +172,8 @@ async fn open_store(
         dir: config.data_dir.join("query/store"),
         cache_bytes: CACHE_BYTES,
         schema: "query",
-        // 2: reports are indexed by place and partition.
-        schema_version: 2,
+        // 2: reports are indexed by place and partition. 3: changes by record.
+        schema_version: 3,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);

@@ -5,10 +5,13 @@
 //! ent      place, 0, known_at u64, sequence u64      StateEntry
 //! ado      partition u32, known_at u64, sequence u64 registry sequence u64
 //! upto     partition u32                             UpTo
+//! chg      partition u32, sequence u64, place        nothing: the record changed its state
 //! ```
 //!
 //! Numbers are big-endian; times have their sign bit flipped, so that they sort.
 //! Sequences are those of the report log.
+
+use std::collections::BTreeMap;
 
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::time::Timestamp;
@@ -27,6 +30,7 @@ pub(crate) struct States {
     entries: Family,
     adopted: Family,
     up_to: Family,
+    changes: Family,
 }
 
 /// How far the state log of a partition was followed.
@@ -48,6 +52,7 @@ impl States {
             entries: store.family("ent"),
             adopted: store.family("ado"),
             up_to: store.family("upto"),
+            changes: store.family("chg"),
         }
     }
 
@@ -93,6 +98,10 @@ impl States {
                 key.extend(known_at.to_be_bytes());
                 key.extend(state.report_sequence.to_be_bytes());
                 batch.put(&self.entries, key, entry.encode_to_vec());
+                let mut key = partition.to_vec();
+                key.extend(state.report_sequence.to_be_bytes());
+                key.extend(place.as_bytes());
+                batch.put(&self.changes, key, Vec::new());
             }
             if state.registry_sequence != up_to.registry {
                 let mut key = partition.to_vec();
@@ -139,6 +148,30 @@ impl States {
         Ok(found
             .map(|bytes| StateEntry::decode(bytes.as_slice()))
             .transpose()?)
+    }
+
+    /// The places whose states records of a partition changed, after one of them up to
+    /// and including another, with how often.
+    pub(crate) fn changed(
+        &self,
+        partition: PartitionId,
+        (after, up_to): (u64, u64),
+    ) -> Result<BTreeMap<PlaceId, u32>, QueryError> {
+        let bound = |sequence: u64| {
+            let mut key = partition.0.to_be_bytes().to_vec();
+            key.extend(sequence.to_be_bytes());
+            key
+        };
+        let range = bound(after.saturating_add(1))..bound(up_to.saturating_add(1));
+        let mut changed = BTreeMap::new();
+        for item in self.changes.scan(range) {
+            let (key, _) = item?;
+            let place = key.get(12..).and_then(|id| std::str::from_utf8(id).ok());
+            let place = place.and_then(|id| PlaceId::new(id).ok());
+            let place = place.ok_or(QueryError::Unreadable("a change of no place"))?;
+            *changed.entry(place).or_insert(0) += 1;
+        }
+        Ok(changed)
     }
 
     /// Takes every entry up to a record of the report log into a digest. `up_to` says

@@ -1,5 +1,7 @@
 //! Control states: who controls a place, and why.
 
+mod watch;
+
 use ascertain_client::render;
 use ascertain_proto::v1::{
     ControlState, ExplainControlStateRequest, GetControlStateRequest, ListControlStatesRequest,
@@ -31,6 +33,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         read: ReadArgs,
     },
+    /// The states as they change: a live table on a terminal, JSON Lines in a pipe
+    ///
+    /// First the current ones. A line that breaks is opened again where it was. Ends with
+    /// an interrupt.
+    Watch(watch::Args),
     /// Why: from the answer down to reports and who passed them on
     Explain {
         /// A place id, or a place code
@@ -88,6 +95,7 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             let rows = || Rows::new(HEADER, response.states.iter().map(row));
             context.show("ListControlStatesResponse", &response, rows, None)
         }
+        Command::Watch(args) => watch::run(&client, args, context).await,
         Command::Explain { place, read } => {
             let request = ExplainControlStateRequest {
                 place,

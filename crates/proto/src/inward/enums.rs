@@ -4,6 +4,7 @@ use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::place::PlaceKind;
 use ascertain_domain::report::{Extent, Modality, Polarity};
 use ascertain_domain::source::{Grade, Reporting, SourceKind};
+use ascertain_domain::state::Status;
 use ascertain_domain::violation::{Reason, Violations};
 
 use crate::v1;
@@ -36,6 +37,19 @@ pub(super) fn marking(tlp: v1::Tlp) -> Option<Marking> {
         v1::Tlp::Amber => Some(Marking::Amber),
         v1::Tlp::AmberStrict => Some(Marking::AmberStrict),
         v1::Tlp::Red => Some(Marking::Red),
+    }
+}
+
+/// A status; `None` for unspecified and for a number that we do not know.
+#[must_use]
+pub fn status(number: i32) -> Option<Status> {
+    match v1::Status::try_from(number).ok()? {
+        v1::Status::Unspecified => None,
+        v1::Status::Held => Some(Status::Held),
+        v1::Status::Contested => Some(Status::Contested),
+        v1::Status::Mixed => Some(Status::Mixed),
+        v1::Status::Vacated => Some(Status::Vacated),
+        v1::Status::Unknown => Some(Status::Unknown),
     }
 }
 

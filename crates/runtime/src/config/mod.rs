@@ -107,6 +107,9 @@ pub struct Limits {
     /// `limits.read_wait`: how many seconds a read waits for the writes named
     /// by `at_least`, 0 to 60. Default 5.
     pub read_wait: Duration,
+    /// `limits.max_watches`: the most watches that query has open at once, 1 to
+    /// 100,000; more are refused. Default 2,000.
+    pub max_watches: usize,
     /// `limits.min_free_bytes`: how much the report log leaves free where it lies,
     /// bytes, 0 to 1 TiB; each store leaves a quarter of it. Default 256 MiB.
     pub min_free_bytes: u64,

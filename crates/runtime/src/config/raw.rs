@@ -186,6 +186,7 @@ impl RawConfig {
                 seconds(1..=3600),
             ),
             read_wait: self.take("limits.read_wait", Duration::from_secs(5), seconds(0..=60)),
+            max_watches: self.take("limits.max_watches", 2_000, within(1..=100_000)),
             min_free_bytes: self.take("limits.min_free_bytes", 256 << 20, within(0..=1 << 40)),
         }
     }
