@@ -66,9 +66,11 @@ fn calls(trace: &str) -> Vec<Call> {
     let mut open: BTreeMap<&str, (f64, String)> = BTreeMap::new();
     let mut calls = Vec::new();
     for line in trace.lines() {
-        let mut fields = line.splitn(3, ' ').filter(|field| !field.is_empty());
-        let (Some(thread), Some(time), Some(rest)) = (fields.next(), fields.next(), fields.next())
-        else {
+        // Small numbers of threads are padded with spaces.
+        let Some((thread, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let Some((time, rest)) = rest.trim_start().split_once(' ') else {
             continue;
         };
         let Ok(at) = time.parse::<f64>() else {
