@@ -191,6 +191,13 @@ impl Replica {
             .max()
     }
 
+    /// The last record that the states of a place's partition rest on.
+    pub(crate) fn seen_of(&self, place: &Place) -> u64 {
+        let partition = PartitionId::of_home_area(&place.home_area, self.place_partitions());
+        let followed = self.partitions.get(&partition);
+        followed.map_or(0, |followed| followed.states.borrow().report_sequence)
+    }
+
     /// How far each partition is, and a registry not older than that.
     pub(crate) fn seen(&self) -> (Seen, Arc<Registry>) {
         let up_to = |(id, followed): (&PartitionId, &Followed)| (*id, *followed.states.borrow());

@@ -17,6 +17,7 @@ use futures::StreamExt;
 use prost::Message as _;
 
 use crate::error::QueryError;
+use crate::lately::Lately;
 use crate::listing::Listing;
 use crate::states::{States, UpTo};
 
@@ -39,6 +40,8 @@ pub(crate) struct Replica {
     /// The last answer to what time alone has changed, with the hours between; one for
     /// all watches.
     pub hours: tokio::sync::Mutex<Hours>,
+    /// What watches were told a moment ago.
+    pub lately: Lately,
     /// How long a read waits for what it asks to have seen.
     pub patience: Duration,
 }

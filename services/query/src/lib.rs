@@ -15,6 +15,7 @@ mod answer;
 mod error;
 mod follow;
 mod grpc;
+mod lately;
 mod listing;
 mod read;
 mod role;

@@ -16,6 +16,7 @@ use tonic::service::RoutesBuilder;
 
 use crate::follow::{Replica, followed};
 use crate::grpc::Handler;
+use crate::lately::Lately;
 use crate::listing::Listing;
 use crate::role::QueryRole;
 use crate::states::States;
@@ -104,6 +105,7 @@ impl Query {
             partitions,
             changed: watch::channel(0).0,
             hours: tokio::sync::Mutex::default(),
+            lately: Lately::default(),
             patience: config.limits.read_wait,
         });
         let stopping = shutdown.clone();

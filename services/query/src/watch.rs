@@ -307,9 +307,16 @@ impl Watch {
             };
             let selection = Arc::clone(&self.selection);
             let changes = self.replica.blocking(move |replica| {
-                let states = replica.states_of(next.iter().map(|(place, _)| place), &asked)?;
+                let places: Vec<PlaceId> = next.iter().map(|(place, _)| place.clone()).collect();
+                let states: Vec<_> = match asked.as_of {
+                    Some(_) => {
+                        let states = replica.states_of(&places, &asked)?.into_iter();
+                        states.map(Arc::new).collect()
+                    }
+                    None => replica.states_lately(&places, &asked)?,
+                };
                 let counts: BTreeMap<&PlaceId, u32> = next.iter().map(|(p, n)| (p, *n)).collect();
-                let change = |state: &crate::answer::Answer<_>| ControlStateChange {
+                let change = |state: &Arc<crate::answer::Answer<_>>| ControlStateChange {
                     state: Some(outward::control_state(&state.found, state.method())),
                     cause: cause.into(),
                     changes: counts.get(&state.found.place).copied().unwrap_or_default(),
