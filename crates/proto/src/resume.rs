@@ -186,6 +186,10 @@ pub fn inward(point: &wire::ResumePoint) -> Result<ResumePoint, ResumeError> {
         .iter()
         .map(|group| reader.group(group))
         .collect::<Result<_, _>>()?;
+    // They are written in the order of their ids, and looked up by it.
+    if !groups.is_sorted_by(|before, after| before.id < after.id) {
+        return Err(ResumeError("the order of its groups"));
+    }
     let id = |i: u32| match usize::try_from(i).ok().and_then(|i| groups.get(i)) {
         Some(group) => Ok(group.id),
         None => Err(ResumeError("the index of a group")),
