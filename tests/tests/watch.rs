@@ -17,7 +17,7 @@ use ascertain_proto::v1::{
     WatchControlStatesRequest,
 };
 use ascertain_standalone::scenario::Scenario;
-use ascertain_tests::{Acked, Chance, Deployment, Node, caught_up, live, long, stream};
+use ascertain_tests::{Acked, Chance, Deployment, Node, Program, caught_up, live, long, stream};
 use prost_types::Timestamp;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -363,4 +363,32 @@ async fn what_cannot_be_watched_is_refused_with_its_reason() {
     let reason = status.get_details_error_info().unwrap().reason;
     assert_eq!(reason, "RESUME_TOKEN_EXPIRED");
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_takes_so_many_watches_and_ends_them_when_it_drains() {
+    let data = tempfile::tempdir().unwrap();
+    let few = ["limits.max_watches=1".to_owned()];
+    let program = Program::start("ascertain", data.path(), &few, 3)
+        .await
+        .unwrap();
+    let client = Client::connect(&program.url()).unwrap();
+    let mut query = QueryServiceClient::new(client.channel());
+    let first = query.watch_control_states(request()).await.unwrap();
+    let refused = query.watch_control_states(request()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let reason = refused.get_details_error_info().unwrap().reason;
+    assert_eq!(reason, "TOO_MANY_WATCHES");
+    assert!(refused.get_details_retry_info().is_some());
+    let mut events = first.into_inner();
+    let reading = tokio::spawn(async move {
+        loop {
+            if let Err(status) = events.message().await.map(Option::unwrap) {
+                return status;
+            }
+        }
+    });
+    program.terminate().unwrap();
+    let status = reading.await.unwrap();
+    assert_eq!(status.code(), Code::Unavailable, "{status}");
 }

@@ -1,6 +1,7 @@
 //! Keeping every process out of a data folder while what is in it is exchanged.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ascertain_log_file::{Disk, Lock, RealDisk};
@@ -37,13 +38,20 @@ impl Hold {
             hold._locks.push(Box::new(lock));
         }
         for log in logs {
-            if !log.exists() {
-                fs::create_dir_all(log).map_err(BackupError::io(log))?;
-                hold.made.push(log.clone());
+            if let Some(parent) = log.parent() {
+                fs::create_dir_all(parent).map_err(BackupError::io(parent))?;
             }
+            let is_made = match fs::create_dir(log) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+                made => made.map(|()| true).map_err(BackupError::io(log))?,
+            };
             let lock = RealDisk.lock(log).map_err(BackupError::io(log))?;
+            // Whoever was quicker has made a log of it: it is theirs.
             let lock = lock.ok_or_else(|| BackupError::InUse(log.clone()))?;
             hold._locks.push(lock);
+            if is_made {
+                hold.made.push(log.clone());
+            }
         }
         Ok(hold)
     }
