@@ -107,7 +107,9 @@ impl Listing {
             let Some(known) = reports.record(partition, sequence)? else {
                 continue;
             };
-            if place.is_some_and(|place| !known.report.places().contains(place)) {
+            if let Some(place) = place
+                && !reports.bears_on((partition, sequence), place)?
+            {
                 continue;
             }
             let counts = self.report(&known.report.key(), reports)?;
