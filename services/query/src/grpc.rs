@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_access::{Caller, visible_to};
-use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::PartitionId;
@@ -229,13 +229,16 @@ impl QueryService for Handler {
             .blocking(move |replica| {
                 let registry = replica.registry.snapshot();
                 let latest = registry.latest();
-                let place: Option<PlaceId> = match request.place.as_str() {
+                let place = match request.place.as_str() {
                     "" => None,
-                    place => Some(find("place", place, latest)?.id.clone()),
+                    place => Some(find("place", place, latest)?),
                 };
+                let place = place
+                    .as_ref()
+                    .map(|place| (&place.id, replica.partition_of(place)));
                 let times = (known_by, before);
                 let listing = &replica.listing;
-                listing.newest(place.as_ref(), times, &replica.reports, size + 1)
+                listing.newest(place, times, &replica.reports, size + 1)
             })
             .await?;
         let more = found.len() > size;
@@ -278,7 +281,7 @@ impl QueryService for Handler {
         let known = self
             .replica
             .blocking(move |replica| {
-                let found = replica.listing.report(&wanted, &replica.reports)?;
+                let found = replica.listing.report(&wanted, None, &replica.reports)?;
                 let found =
                     found.filter(|(.., known)| visible_to(known.report.marking, Audience::Clear));
                 found
