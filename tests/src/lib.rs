@@ -5,6 +5,7 @@
 //! records from one to another with their stamps. In [`simulation`] the three services
 //! run over logs, disks and a network that fail as a seed has it.
 
+mod archive;
 mod chance;
 mod deployment;
 pub mod fuzz;
@@ -15,10 +16,11 @@ mod program;
 mod records;
 pub mod simulation;
 
+pub use archive::{Archive, LATE_PLACE, at};
 pub use chance::Chance;
 pub use deployment::Deployment;
 pub use held::{Held, held};
 pub use load::{Acked, live, long, stream};
 pub use node::Node;
 pub use program::Program;
-pub use records::{Digests, bodies, caught_up, digests, import, state_entries};
+pub use records::{Digests, bodies, caught_up, digests, frames, import, state_entries};

@@ -8,8 +8,8 @@ use ascertain_proto::v1::submit_result::Result as Submitted;
 use ascertain_proto::v1::{
     Acknowledgement, ControlState, GetControlStateRequest, ReadOptions, ReportSubmission,
 };
-use ascertain_runtime::{CommonArgs, Config, Process};
-use ascertain_standalone::{Addresses, ready, scenario::Scenario, start};
+use ascertain_runtime::{CommonArgs, Config, Machine, Process};
+use ascertain_standalone::{Addresses, ready, scenario::Scenario, start_on};
 use prost_types::Timestamp;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
@@ -39,9 +39,17 @@ impl Node {
     /// # Errors
     /// Whatever keeps it from serving.
     pub async fn start(data_dir: &Path) -> anyhow::Result<Self> {
+        Self::start_on(data_dir, Machine::real()).await
+    }
+
+    /// The same on a machine that is given.
+    ///
+    /// # Errors
+    /// Whatever keeps it from serving.
+    pub async fn start_on(data_dir: &Path, machine: Machine) -> anyhow::Result<Self> {
         let mut process = Process::new(config(data_dir)?);
         let shutdown = process.shutdown.clone();
-        let addresses = start(&mut process).await?;
+        let addresses = start_on(&mut process, machine).await?;
         let ended = tokio::spawn(async move { Ok(process.wait().await?) });
         ready(addresses.query).await?;
         Ok(Self {

@@ -20,7 +20,10 @@ use prost_types::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Every frame of a log, partition by partition, as far as it is there now.
-pub(crate) async fn frames(client: &Client, log: LogKind) -> anyhow::Result<Vec<Frame>> {
+///
+/// # Errors
+/// If the log cannot be read.
+pub async fn frames(client: &Client, log: LogKind) -> anyhow::Result<Vec<Frame>> {
     let mut service = LogServiceClient::new(client.channel()).max_decoding_message_size(16 << 20);
     let request = DescribeLogRequest { log: log.into() };
     let ends = service.describe_log(request).await?.into_inner().ends;

@@ -88,6 +88,48 @@ impl QueryService for Fake {
     ) -> Result<Response<pb::ExplainControlStateResponse>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn get_control_history(
+        &self,
+        request: Request<pb::GetControlHistoryRequest>,
+    ) -> Result<Response<pb::GetControlHistoryResponse>, Status> {
+        let request = request.into_inner();
+        let next = if request.page_token.is_empty() {
+            "2"
+        } else {
+            ""
+        };
+        let point = pb::HistoryPoint {
+            state: Some(held(&request.place)),
+            cause: pb::HistoryCause::Report.into(),
+            changes: vec![pb::StateChange::Status.into()],
+        };
+        Ok(Response::new(pb::GetControlHistoryResponse {
+            points: vec![point],
+            next_page_token: next.into(),
+        }))
+    }
+    async fn compare_control_states(
+        &self,
+        request: Request<pb::CompareControlStatesRequest>,
+    ) -> Result<Response<pb::CompareControlStatesResponse>, Status> {
+        let request = request.into_inner();
+        let comparison = |place: &str| pb::StateComparison {
+            place_id: place.to_owned(),
+            after: Some(pb::ControlState {
+                as_known_at: request.to.and_then(|to| to.as_known_at),
+                ..held(place)
+            }),
+            ..Default::default()
+        };
+        let places: &[&str] = match request.place.as_str() {
+            "" => &["arbaeen", "kaso"],
+            place => &[place],
+        };
+        Ok(Response::new(pb::CompareControlStatesResponse {
+            comparisons: places.iter().map(|place| comparison(place)).collect(),
+            next_page_token: String::new(),
+        }))
+    }
     async fn list_reports(
         &self,
         _: Request<pb::ListReportsRequest>,
@@ -406,4 +448,61 @@ async fn a_watch_is_a_line_of_json_an_event_in_a_pipe() {
             .next()
             .is_some_and(|row| row.starts_with("current,0,true,hama"))
     );
+}
+
+#[tokio::test]
+async fn a_history_is_json_lines_in_a_pipe_a_picture_if_asked_for_and_rows_in_csv() {
+    let endpoint = server().await;
+    let lines = ctl(&endpoint, "state history hama --step 6h --clock valid").await;
+    let points: Vec<serde_json::Value> = lines
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(points.len(), 2, "{}", lines.talk);
+    assert_eq!(points[0]["changes"][0], "STATE_CHANGE_STATUS");
+    let picture = ctl(&endpoint, "state history hama --picture").await.out;
+    assert!(
+        picture.is_ascii() && picture.contains("* HELD"),
+        "{picture}"
+    );
+    let csv = ctl(&endpoint, "-o csv state history hama").await.out;
+    assert!(csv.contains("\nreport,status,hama,"), "{csv}");
+    let json = ctl(&endpoint, "-o json state history hama").await.out;
+    assert!(json.contains("\"points\"") && !json.contains("nextPageToken"));
+}
+
+#[tokio::test]
+async fn a_difference_is_between_two_moments_each_as_known_then_unless_told_otherwise() {
+    let endpoint = server().await;
+    let both = "--from 2024-12-04T00:00:00Z --to 2024-12-05T00:00:00Z";
+    let page = ctl(&endpoint, &format!("state diff hama {both}")).await.out;
+    assert!(
+        page.contains("as known at           not registered  2024-12-05T00:00:00Z"),
+        "{page}"
+    );
+    let known = format!("state diff hama {both} --as-known-at 2024-12-09T00:00:00Z");
+    assert!(
+        ctl(&endpoint, &known)
+            .await
+            .out
+            .contains("2024-12-09T00:00:00Z")
+    );
+    let area = ctl(
+        &endpoint,
+        &format!("-o csv state diff --within hama {both}"),
+    )
+    .await
+    .out;
+    assert_eq!(area.lines().count(), 3, "{area}");
+    for wrong in [
+        "state diff hama".to_owned(),
+        format!("state diff {both}"),
+        format!("state diff hama --within hama {both}"),
+        "state history hama --step soon".to_owned(),
+    ] {
+        let line = std::iter::once("ascertainctl").chain(wrong.split_whitespace());
+        let error = Cli::try_parse_from(line).expect_err(&wrong);
+        assert_eq!(error.exit_code(), 2, "{wrong}");
+    }
 }

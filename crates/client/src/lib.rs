@@ -10,6 +10,7 @@ mod models;
 pub mod render;
 mod retry;
 mod submit;
+mod times;
 mod watch;
 
 use std::future::Future;

@@ -2,21 +2,25 @@
 //! and the analytic confidence never stand in one phrase, and no probability is
 //! ever shown as 0 or 1.
 
+mod comparison;
 mod explanation;
 mod model;
 mod report;
 mod state;
 mod summary;
+mod timeline;
 mod words;
 
+pub use comparison::comparison;
 pub use explanation::explanation;
 pub use model::{learned, source_model};
 pub use report::{claim, originator, report};
 pub use state::state;
 pub use summary::summary;
+pub use timeline::{Style, timeline};
 pub use words::{
-    analytic_confidence, interest, likelihood, outcome_name, percent, span, status, time, when,
-    word,
+    analytic_confidence, changes, interest, leading, likelihood, outcome_name, percent, span,
+    status, time, when, word,
 };
 
 /// What every shown answer ends with.

@@ -87,6 +87,36 @@ impl Folded {
     /// The state at a valid time, with all that is known at a knowledge time:
     /// evidence after `as_of` counts in hindsight.
     pub fn evaluate(&mut self, as_of: Timestamp, as_known_at: Timestamp) -> ControlState {
+        self.evaluate_for(None, as_of, as_known_at)
+    }
+
+    /// What each group did for one outcome, leading or not: its `weight` is that
+    /// outcome's. Empty where the outcome is none of the place's.
+    pub fn contributions_for(
+        &mut self,
+        outcome: &Outcome,
+        as_of: Timestamp,
+        as_known_at: Timestamp,
+    ) -> Vec<Contribution> {
+        let outcomes = self.chain.outcomes();
+        let index = match outcome {
+            Outcome::Side(side) => self.sides.iter().position(|listed| listed == side),
+            Outcome::Contested => Some(outcomes.contested()),
+            Outcome::Mixed => Some(outcomes.mixed()),
+            Outcome::Vacated => Some(outcomes.vacated()),
+            Outcome::Other => Some(outcomes.other()),
+        };
+        index.map_or_else(Vec::new, |_| {
+            self.evaluate_for(index, as_of, as_known_at).contributions
+        })
+    }
+
+    fn evaluate_for(
+        &mut self,
+        weighed: Option<usize>,
+        as_of: Timestamp,
+        as_known_at: Timestamp,
+    ) -> ControlState {
         let mut point = self.stand(as_of.slot());
         let later = Later {
             steps: self.chain.later(as_of.slot()),
@@ -116,7 +146,7 @@ impl Folded {
             temper: self.temper,
             pace: self.chain.filter().pace(),
         };
-        evaluate(&point, &later, &question)
+        evaluate(&point, &later, &question, weighed)
     }
 }
 
@@ -134,11 +164,17 @@ impl ResumePoint {
             .iter()
             .all(|s| s.newest.is_none_or(|slot| slot <= asked) && s.own.as_ref().is_none_or(past));
         (past(&self.filter) && sieges_past && sub_places_past)
-            .then(|| evaluate(self, &Later::default(), question))
+            .then(|| evaluate(self, &Later::default(), question, None))
     }
 }
 
-fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> ControlState {
+/// Weights are those of one outcome; `None`: of the leading one.
+fn evaluate(
+    point: &ResumePoint,
+    later: &Later,
+    question: &Question<'_>,
+    weighed: Option<usize>,
+) -> ControlState {
     let outcomes = Outcomes::new(question.sides.len());
     let (hour, known_until) = (hours(question.as_of), hours(question.as_known_at));
     let rules = Filter::new(outcomes, Arc::clone(&question.pace));
@@ -172,9 +208,10 @@ fn evaluate(point: &ResumePoint, later: &Later, question: &Question<'_>) -> Cont
     let leading = leader(&belief).unwrap_or(0);
     let status = status(outcomes, &ppm);
     let lost = filter.led_before(leading);
+    let weighed = weighed.unwrap_or(leading);
     let weights = |without: &[f64]| {
         (
-            log_odds(belief[leading]) - log_odds(without[leading]),
+            log_odds(belief[weighed]) - log_odds(without[weighed]),
             lost.map_or(0.0, |l| log_odds(without[l]) - log_odds(belief[l])),
         )
     };

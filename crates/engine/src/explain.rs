@@ -62,6 +62,8 @@ pub struct ClaimExplanation {
     pub interest: Interest,
     /// When it entered.
     pub entered: Timestamp,
+    /// When its report was first known.
+    pub first_known_at: Timestamp,
     /// Factor for repeating its group.
     pub repetition: f64,
     /// Factor for standing in a crowd.
@@ -176,6 +178,7 @@ fn explain_claim(folded: &Folded, registry: View<'_>, item: &Item) -> ClaimExpla
         statement: statement(claim, registry),
         interest: item.interest,
         entered: item.entered,
+        first_known_at: report.first_known_at,
         repetition: item.discount.repetition,
         crowding: item.discount.crowding,
         copying: item.discount.copying,

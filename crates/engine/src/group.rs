@@ -41,7 +41,7 @@ pub(crate) fn source_group(id: &SourceId) -> GroupId {
 }
 
 /// The originator's name, for people.
-fn originator_name(report: &Report, registry: View<'_>) -> String {
+pub(crate) fn originator_name(report: &Report, registry: View<'_>) -> String {
     match &report.originator {
         Originator::Source(id) => registry
             .source(id)

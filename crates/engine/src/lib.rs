@@ -11,8 +11,10 @@
 //! async, no clock, no randomness.
 
 mod bearing;
+mod between;
 mod carried;
 mod chain;
+mod compare;
 mod effect;
 mod evaluate;
 mod explain;
@@ -29,6 +31,8 @@ mod series;
 mod statement;
 mod versions;
 
+pub use between::{ClaimBetween, claims_between};
+pub use compare::{GroupDifference, StateChange, changes, group_differences, has_moved};
 pub use evaluate::Question;
 pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};
 pub use fold::{Family, Folded, Taken};

@@ -12,6 +12,7 @@ mod party;
 pub mod record;
 mod reference;
 pub mod registry;
+mod state;
 pub mod submission;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ mod text;
 mod time;
 
 pub use enums::{audience, status};
+pub use state::{StateError, control_state};
 pub use time::timestamp;

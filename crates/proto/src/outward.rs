@@ -1,7 +1,9 @@
 //! From domain to wire: never fails.
 
+mod compare;
 mod model;
 
+pub use compare::{claim_between, group_difference, state_change};
 pub use model::{PRIOR_MODEL, learned_source, model_id, source_model};
 
 use ascertain_domain::id::ReportKey;
@@ -238,6 +240,7 @@ fn claim_explanation(claim: &ascertain_engine::ClaimExplanation) -> v1::ClaimExp
         statement: claim.statement.clone(),
         interest: interest(claim.interest).into(),
         entered_at: Some(timestamp(claim.entered)),
+        first_known_at: Some(timestamp(claim.first_known_at)),
         weight: Some(v1::ClaimWeight {
             total: claim.weight,
             repetition: claim.repetition,

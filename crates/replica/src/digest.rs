@@ -121,6 +121,13 @@ pub fn condense_entry(report_sequence: u64, entry: &StateEntry, digest: &mut Set
     digest.add(&[place.as_bytes(), &report_sequence.to_be_bytes(), &bytes]);
 }
 
+/// The method that computed an entry.
+#[must_use]
+pub fn method_of(entry: &StateEntry) -> &str {
+    let state = entry.state.as_ref();
+    state.map_or("", |state| &state.method_version)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

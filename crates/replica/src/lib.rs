@@ -7,7 +7,7 @@ mod names;
 mod registry;
 mod reports;
 
-pub use digest::{RecordsDigest, SetDigest, condense_entry};
+pub use digest::{RecordsDigest, SetDigest, condense_entry, method_of};
 pub use names::ModelNames;
 pub use registry::{RegistryReplica, follow_registry};
 pub use reports::{KnownReport, ReportReplica, Taken, condense};

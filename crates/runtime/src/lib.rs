@@ -21,7 +21,7 @@ pub use config::{CommonArgs, Config};
 pub use health::{Health, RoleHealth};
 pub use machine::Machine;
 pub use process::{Process, run};
-pub use role::{Checking, Role};
+pub use role::{Checking, Role, of_other_methods};
 pub use server::Listener;
 pub use shutdown::Shutdown;
 pub use space::SpaceWait;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ascertain_engine::METHOD_VERSION;
 use ascertain_log::{Clock, system_clock};
 use ascertain_proto::inward::submission::{Salt, draw_salt};
 use ascertain_store::{Opened, Store, StoreError, StoreOptions};
@@ -19,6 +20,9 @@ pub struct Machine {
     pub salts: Arc<dyn Fn() -> Salt + Send + Sync>,
     /// Opens stores; blocks.
     pub stores: Stores,
+    /// The method that states are said to be computed by. That of this build, but where a
+    /// test plays an upgrade.
+    pub method_version: &'static str,
 }
 
 impl Machine {
@@ -29,6 +33,7 @@ impl Machine {
             clock: system_clock(),
             salts: Arc::new(draw_salt),
             stores: Arc::new(Store::open),
+            method_version: METHOD_VERSION,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a process runs: one role, or all three.
 
+use std::collections::BTreeMap;
+
 use ascertain_proto::v1::{Check, LogPosition, RoleDigest, RoleStatus, RoleVerification};
 use prost_types::Timestamp;
 use tonic::Status;
@@ -69,4 +71,20 @@ impl Checking {
     pub fn done(self) -> Check {
         self.0
     }
+}
+
+/// A check for each other method than this build's that published some of what is kept:
+/// with how many entries, and nothing wrong. They are history.
+pub fn of_other_methods(
+    kept: &str,
+    methods: BTreeMap<String, u64>,
+    own: &str,
+) -> impl Iterator<Item = Check> {
+    let others = methods.into_iter().filter(move |(method, _)| method != own);
+    others.map(move |(method, count)| {
+        let name = format!("{kept}: entries of method {method}, kept as they were published");
+        let mut check = Checking::new(&name);
+        check.read(count);
+        check.done()
+    })
 }

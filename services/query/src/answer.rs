@@ -8,14 +8,16 @@ use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::{LookupError, PlaceQuery, Registry, View};
 use ascertain_domain::report::Report;
-use ascertain_domain::state::{ControlState, Likelihood};
+use ascertain_domain::state::ControlState;
 use ascertain_domain::time::Timestamp;
 use ascertain_engine::{
-    Explanation, Family, Folded, METHOD_VERSION, Question, explain, family_places,
+    Explanation, Family, Folded, Question, changes, explain, family_places, has_moved,
 };
 use ascertain_log::{PartitionId, Sequence};
-use ascertain_proto::outward::Method;
-use ascertain_proto::{inward, resume};
+use ascertain_proto::log::v1::StateEntry;
+use ascertain_proto::outward::{self, Method};
+use ascertain_proto::{inward, resume, v1};
+use ascertain_replica::method_of;
 
 use crate::error::QueryError;
 use crate::follow::{Followed, Replica};
@@ -25,30 +27,57 @@ use crate::states::UpTo;
 /// How far each partition is.
 pub(crate) type Seen = BTreeMap<PartitionId, UpTo>;
 
-/// An answer with the name of the source model that it rests on.
+/// An answer with the names of the method and of the source model that it rests on.
 pub(crate) struct Answer<T> {
     pub found: T,
+    method_version: Arc<str>,
     source_model: Arc<str>,
+    /// Where another method than this build's published it: as it stands in the log.
+    sealed: Option<Box<v1::ControlState>>,
 }
 
 impl<T> Answer<T> {
     /// How it was computed.
     pub(crate) fn method(&self) -> Method<'_> {
         Method {
-            version: METHOD_VERSION,
+            version: &self.method_version,
             source_model: &self.source_model,
         }
     }
 }
 
+impl Answer<ControlState> {
+    /// The state as it is given out.
+    pub(crate) fn wire(&self) -> v1::ControlState {
+        match &self.sealed {
+            Some(published) => v1::ControlState::clone(published),
+            None => outward::control_state(&self.found, self.method()),
+        }
+    }
+
+    /// A state as it was published, by whatever method.
+    pub(crate) fn published(entry: StateEntry) -> Result<Self, QueryError> {
+        let missing = QueryError::Unreadable("an entry without a state");
+        let published = entry.state.ok_or(missing)?;
+        Ok(Self {
+            found: inward::control_state(&published)?,
+            method_version: published.method_version.as_str().into(),
+            source_model: published.source_model.as_str().into(),
+            sealed: Some(Box::new(published)),
+        })
+    }
+}
+
 /// A place with everything that decides its answer.
-struct Resolved<'a> {
-    place: &'a Place,
+pub(crate) struct Resolved<'a> {
+    pub place: &'a Place,
     partition: PartitionId,
-    registry: View<'a>,
-    up_to: UpTo,
-    as_of: Timestamp,
-    as_known_at: Timestamp,
+    pub registry: View<'a>,
+    pub up_to: UpTo,
+    pub as_of: Timestamp,
+    pub as_known_at: Timestamp,
+    /// Whether the question is what was believed at a moment of that moment.
+    of_then: bool,
 }
 
 impl Replica {
@@ -111,11 +140,6 @@ impl Replica {
         audience: Audience,
     ) -> Result<BTreeSet<PlaceId>, QueryError> {
         let (seen, registry) = self.seen();
-        let word = |state: &ControlState| {
-            let leader = state.leader();
-            let word = leader.map(|(outcome, p)| (outcome.clone(), Likelihood::from(*p)));
-            (state.status, word)
-        };
         let mut changed = BTreeSet::new();
         for place in registry.latest().places() {
             let mut asked = Asked {
@@ -141,7 +165,8 @@ impl Replica {
                 as_of: asked.as_of.unwrap_or(from),
                 ..resolved
             };
-            if word(&self.evaluate(&resolved, &asked)?.found) != word(&after.found) {
+            let before = self.evaluate(&resolved, &asked)?;
+            if has_moved(&changes(&before.found, &after.found)) {
                 changed.insert(place.id.clone());
             }
         }
@@ -210,7 +235,7 @@ impl Replica {
         (seen, self.registry.snapshot())
     }
 
-    fn resolve<'a>(
+    pub(crate) fn resolve<'a>(
         &self,
         place: &Place,
         (seen, registry): (&Seen, &'a Registry),
@@ -229,32 +254,41 @@ impl Replica {
                 place.id
             ))
         })?;
+        let as_of = asked.as_of.or(asked.as_known_at).unwrap_or(asked.now);
         Ok(Resolved {
             place,
             partition,
             registry: view,
             up_to,
-            as_of: asked.as_of.or(asked.as_known_at).unwrap_or(asked.now),
+            as_of,
             as_known_at,
+            of_then: asked.as_known_at == Some(as_of),
         })
     }
 
-    fn entry(
-        &self,
-        resolved: &Resolved<'_>,
-    ) -> Result<Option<ascertain_proto::log::v1::StateEntry>, QueryError> {
+    fn entry(&self, resolved: &Resolved<'_>) -> Result<Option<StateEntry>, QueryError> {
         let (place, up_to) = (&resolved.place.id, resolved.up_to.report_sequence);
         self.states.entry(place, resolved.as_known_at, up_to)
     }
 
     /// The state, from the entry that stood at the knowledge time where that
-    /// suffices, else by folding what was known by then. Both give the same bits.
-    fn evaluate(
+    /// suffices, else by folding what was known by then. Both give the same bits. What
+    /// another method published of that moment at that moment is history, and stands; it
+    /// is resumed for nothing else.
+    pub(crate) fn evaluate(
         &self,
         resolved: &Resolved<'_>,
         asked: &Asked,
     ) -> Result<Answer<ControlState>, QueryError> {
         let entry = self.entry(resolved)?;
+        let is_ours = |entry: &StateEntry| method_of(entry) == self.method_version;
+        let (entry, of_another) = match entry {
+            Some(entry) if !is_ours(&entry) => (None, Some(entry)),
+            entry => (entry, None),
+        };
+        if let Some(published) = of_another.filter(|_| resolved.of_then) {
+            return Answer::published(published);
+        }
         if let Some(point) = entry.and_then(|e| e.resume) {
             let times = (resolved.as_of, resolved.as_known_at);
             let question = Question::new(resolved.place, resolved.registry, asked.audience, times);
@@ -268,15 +302,17 @@ impl Replica {
         Ok(self.answer(state, resolved, asked))
     }
 
-    fn answer<T>(&self, found: T, resolved: &Resolved<'_>, asked: &Asked) -> Answer<T> {
+    pub(crate) fn answer<T>(&self, found: T, resolved: &Resolved<'_>, asked: &Asked) -> Answer<T> {
         Answer {
             found,
+            method_version: self.method_version.into(),
             source_model: self.models.in_force(resolved.registry, asked.audience),
+            sealed: None,
         }
     }
 
     /// The reports of a place's family that were known.
-    fn known(&self, resolved: &Resolved<'_>) -> Result<Vec<Arc<Report>>, QueryError> {
+    pub(crate) fn known(&self, resolved: &Resolved<'_>) -> Result<Vec<Arc<Report>>, QueryError> {
         let family = family_places(&resolved.place.id, resolved.registry);
         let up_to = Sequence(resolved.up_to.report_sequence);
         let known_by = Some(resolved.as_known_at);
@@ -286,7 +322,11 @@ impl Replica {
     }
 }
 
-fn family<'a>(resolved: &Resolved<'a>, asked: &Asked, reports: &'a [Arc<Report>]) -> Family<'a> {
+pub(crate) fn family<'a>(
+    resolved: &Resolved<'a>,
+    asked: &Asked,
+    reports: &'a [Arc<Report>],
+) -> Family<'a> {
     Family {
         place: resolved.place,
         registry: resolved.registry,

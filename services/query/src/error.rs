@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ascertain_domain::registry::LookupError;
+use ascertain_proto::inward::StateError;
 use ascertain_proto::resume::ResumeError;
 use ascertain_proto::v1::{FieldViolation, Reason};
 use ascertain_replica::ReplicaError;
@@ -56,6 +57,9 @@ pub(crate) enum QueryError {
     /// A resumable point cannot be read.
     #[error("an entry of the state log cannot be resumed")]
     Resume(#[from] ResumeError),
+    /// A published state cannot be read.
+    #[error("an entry of the state log holds a state that cannot be read")]
+    State(#[from] StateError),
     /// The store holds something that this version did not write.
     #[error("the store holds something unreadable: {0}")]
     Unreadable(&'static str),
@@ -124,6 +128,7 @@ impl From<QueryError> for Status {
             | QueryError::Store(_)
             | QueryError::Entry(_)
             | QueryError::Resume(_)
+            | QueryError::State(_)
             | QueryError::Unreadable(_) => status::internal(&error),
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Replica {
     pub states: States,
     pub registry: RegistryReplica,
     pub models: ModelNames,
+    /// The method of this build.
+    pub method_version: &'static str,
     pub clock: Clock,
     pub report_log: Arc<dyn LogReader>,
     pub report_incarnation: Incarnation,

@@ -12,11 +12,12 @@ use ascertain_proto::outward;
 use ascertain_proto::page::{Bound, PageToken, bound};
 use ascertain_proto::v1::query_service_server::QueryService;
 use ascertain_proto::v1::{
-    BatchGetControlStatesRequest, BatchGetControlStatesResponse, ExplainControlStateRequest,
-    ExplainControlStateResponse, GetControlStateRequest, GetControlStateResponse, GetReportRequest,
-    GetReportResponse, ListControlStatesRequest, ListControlStatesResponse, ListReportsRequest,
-    ListReportsResponse, ReadOptions, Reason, WatchControlStatesRequest,
-    WatchControlStatesResponse,
+    BatchGetControlStatesRequest, BatchGetControlStatesResponse, CompareControlStatesRequest,
+    CompareControlStatesResponse, ExplainControlStateRequest, ExplainControlStateResponse,
+    GetControlHistoryRequest, GetControlHistoryResponse, GetControlStateRequest,
+    GetControlStateResponse, GetReportRequest, GetReportResponse, ListControlStatesRequest,
+    ListControlStatesResponse, ListReportsRequest, ListReportsResponse, ReadOptions, Reason,
+    WatchControlStatesRequest, WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
 use ascertain_runtime::Shutdown;
@@ -24,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::answer::find;
+use crate::answer::{Answer, find};
 use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::listing::Rank;
@@ -49,7 +50,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         (self.replica.clock)()
     }
 
@@ -77,7 +78,7 @@ impl QueryService for Handler {
             .replica
             .blocking(move |replica| replica.state("place", &request.place, &asked))
             .await?;
-        let state = Some(outward::control_state(&state.found, state.method()));
+        let state = Some(state.wire());
         Ok(Response::new(GetControlStateResponse { state }))
     }
 
@@ -103,7 +104,7 @@ impl QueryService for Handler {
                 let places = request.places.iter().enumerate();
                 let state = |(i, place): (usize, &String)| {
                     let state = replica.state(&format!("places[{i}]"), place, &asked)?;
-                    Ok(outward::control_state(&state.found, state.method()))
+                    Ok(state.wire())
                 };
                 places.map(state).collect()
             })
@@ -155,10 +156,7 @@ impl QueryService for Handler {
             .write(bound),
             _ => String::new(),
         };
-        let states = states
-            .iter()
-            .map(|s| outward::control_state(&s.found, s.method()))
-            .collect();
+        let states = states.iter().map(Answer::wire).collect();
         Ok(Response::new(ListControlStatesResponse {
             states,
             next_page_token,
@@ -269,6 +267,20 @@ impl QueryService for Handler {
         }))
     }
 
+    async fn get_control_history(
+        &self,
+        request: Request<GetControlHistoryRequest>,
+    ) -> Result<Response<GetControlHistoryResponse>, Status> {
+        Ok(Response::new(self.history(request.into_inner()).await?))
+    }
+
+    async fn compare_control_states(
+        &self,
+        request: Request<CompareControlStatesRequest>,
+    ) -> Result<Response<CompareControlStatesResponse>, Status> {
+        Ok(Response::new(self.compare(request.into_inner()).await?))
+    }
+
     async fn get_report(
         &self,
         request: Request<GetReportRequest>,
@@ -312,11 +324,16 @@ fn report_key(request: &GetReportRequest) -> Result<ReportKey, QueryError> {
 }
 
 fn page_size(asked: i32) -> Result<usize, QueryError> {
+    page_size_of(asked, DEFAULT_PAGE, MAX_PAGE)
+}
+
+/// Items a page, of a list with its own default and limit.
+pub(crate) fn page_size_of(asked: i32, default: usize, most: usize) -> Result<usize, QueryError> {
     match usize::try_from(asked) {
-        Ok(0) => Ok(DEFAULT_PAGE),
-        Ok(size) => Ok(size.min(MAX_PAGE)),
+        Ok(0) => Ok(default),
+        Ok(size) => Ok(size.min(most)),
         Err(_) => {
-            let what = format!("{asked} is below 0; 0 is read as {DEFAULT_PAGE}");
+            let what = format!("{asked} is below 0; 0 is read as {default}");
             Err(QueryError::field("page_size", Reason::OutOfRange, what))
         }
     }
@@ -327,7 +344,7 @@ pub(crate) fn fingerprint(request: &impl prost::Message) -> Bound {
     bound(&request.encode_to_vec())
 }
 
-fn page_token_invalid() -> QueryError {
+pub(crate) fn page_token_invalid() -> QueryError {
     let what = "is no token of this list; start again without one";
     QueryError::field("page_token", Reason::PageTokenInvalid, what)
 }

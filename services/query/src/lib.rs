@@ -12,9 +12,11 @@
 //! translates.
 
 mod answer;
+mod compare;
 mod error;
 mod follow;
 mod grpc;
+mod history;
 mod lately;
 mod listing;
 mod read;

@@ -72,7 +72,7 @@ impl Role for QueryRole {
             let (states, _) = replica.states_within(("", "", true), &asked, usize::MAX)?;
             let mut bytes = Vec::new();
             for state in &states {
-                let mut wire = outward::control_state(&state.found, state.method());
+                let mut wire = state.wire();
                 wire.as_known_at = None;
                 bytes.extend(wire.encode_length_delimited_to_vec());
             }

@@ -98,6 +98,7 @@ impl Query {
             states,
             registry,
             models: ModelNames::default(),
+            method_version: machine.method_version,
             clock: Arc::clone(&machine.clock),
             report_log: Arc::clone(&report_log),
             report_incarnation,

@@ -17,7 +17,7 @@ use ascertain_domain::id::PlaceId;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Record};
 use ascertain_proto::log::v1::{StateEntry, StateRecord};
-use ascertain_replica::{SetDigest, condense_entry};
+use ascertain_replica::{SetDigest, condense_entry, method_of};
 use ascertain_runtime::Checking;
 use ascertain_store::{Batch, Family, Store};
 use prost::Message as _;
@@ -45,6 +45,10 @@ pub(crate) struct UpTo {
     /// The prefix of partition 0 that the partition sees.
     pub registry: u64,
 }
+
+/// Where an entry stands in the history of a place: its knowledge time, then the record
+/// that caused it.
+pub(crate) type Published = (Timestamp, u64);
 
 impl States {
     pub(crate) fn new(store: &Store) -> Self {
@@ -150,6 +154,60 @@ impl States {
             .transpose()?)
     }
 
+    /// The entries of a place after a rank, known by a time, of those up to a record: the
+    /// first of them in the order in which they were published.
+    pub(crate) fn history(
+        &self,
+        place: &PlaceId,
+        (after, known_by): (Option<Published>, Timestamp),
+        report_sequence: u64,
+        most: usize,
+    ) -> Result<Vec<(Published, StateEntry)>, QueryError> {
+        let key = |(known_at, sequence): Published| {
+            let mut key = place.as_str().as_bytes().to_vec();
+            key.push(0);
+            key.extend(sortable(known_at).to_be_bytes());
+            key.extend(sequence.to_be_bytes());
+            key
+        };
+        let low = key(after.unwrap_or((Timestamp::MIN, 0)));
+        let mut found = Vec::new();
+        for item in self.entries.scan(low.clone()..=key((known_by, u64::MAX))) {
+            let (bytes, value) = item?;
+            let unreadable = QueryError::Unreadable("the key of an entry");
+            let (rest, sequence) = bytes.split_last_chunk::<8>().ok_or(unreadable)?;
+            let unreadable = QueryError::Unreadable("the key of an entry");
+            let (_, known_at) = rest.split_last_chunk::<8>().ok_or(unreadable)?;
+            let sequence = u64::from_be_bytes(*sequence);
+            let is_after = after.is_none() || bytes > low;
+            if is_after && sequence <= report_sequence {
+                let known_at = time(u64::from_be_bytes(*known_at)).unwrap_or(Timestamp::MIN);
+                let entry = StateEntry::decode(value.as_slice())?;
+                found.push(((known_at, sequence), entry));
+                if found.len() == most {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The entry of a place at a rank, or the last before it.
+    pub(crate) fn published_by(
+        &self,
+        place: &PlaceId,
+        (known_at, sequence): Published,
+    ) -> Result<Option<StateEntry>, QueryError> {
+        let mut prefix = place.as_str().as_bytes().to_vec();
+        prefix.push(0);
+        let mut high = prefix.clone();
+        high.extend(sortable(known_at).to_be_bytes());
+        high.extend(sequence.to_be_bytes());
+        let last = self.entries.scan(prefix..=high).next_back().transpose()?;
+        let entry = last.map(|(_, value)| StateEntry::decode(value.as_slice()));
+        Ok(entry.transpose()?)
+    }
+
     /// The places whose states records of a partition changed, after one of them up to
     /// and including another, with how often.
     pub(crate) fn changed(
@@ -174,14 +232,16 @@ impl States {
         Ok(changed)
     }
 
-    /// Takes every entry up to a record of the report log into a digest. `up_to` says
-    /// which one that is for a place; `None` for a place that is none.
+    /// Takes every entry up to a record of the report log into a digest, and counts them
+    /// by method. `up_to` says which record that is for a place; `None` for a place that
+    /// is none.
     pub(crate) fn condense(
         &self,
         up_to: impl Fn(&PlaceId) -> Option<u64>,
         digest: &mut SetDigest,
         check: &mut Checking,
-    ) -> Result<(), QueryError> {
+    ) -> Result<BTreeMap<String, u64>, QueryError> {
+        let mut methods = BTreeMap::new();
         for item in self.entries.scan_prefix([]) {
             let (key, value) = item?;
             check.read(1);
@@ -194,12 +254,15 @@ impl States {
                 .as_ref()
                 .and_then(|s| PlaceId::new(&s.place_id).ok());
             match place.as_ref().and_then(&up_to) {
-                Some(up_to) if sequence <= up_to => condense_entry(sequence, &entry, digest),
+                Some(up_to) if sequence <= up_to => {
+                    condense_entry(sequence, &entry, digest);
+                    *methods.entry(method_of(&entry).to_owned()).or_default() += 1;
+                }
                 Some(_) => {}
                 None => check.problem(format!("an entry of record {sequence} is of no place")),
             }
         }
-        Ok(())
+        Ok(methods)
     }
 
     /// The prefix of partition 0 that a partition saw at a knowledge time.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_proto::v1::{LogPosition, RoleVerification};
 use ascertain_replica::SetDigest;
-use ascertain_runtime::Checking;
+use ascertain_runtime::{Checking, of_other_methods};
 use ascertain_store::StoreError;
 use tonic::Status;
 
@@ -58,7 +58,7 @@ pub(crate) async fn verify(
                 .condense(partition, sequence, &mut reports)?;
         }
         let mut entries = Checking::new("query store: states of places that are registered");
-        replica.states.condense(
+        let methods = replica.states.condense(
             |place| {
                 // As it is now: places come while this runs.
                 let registry = replica.registry.snapshot();
@@ -86,7 +86,14 @@ pub(crate) async fn verify(
         let ((reports, report_count), (states, state_count)) = (reports.finish(), states.finish());
         Ok(RoleVerification {
             role: "query".to_owned(),
-            checks: vec![values.done(), entries.done(), listed.done()],
+            checks: [values.done(), entries.done(), listed.done()]
+                .into_iter()
+                .chain(of_other_methods(
+                    "query store",
+                    methods,
+                    replica.method_version,
+                ))
+                .collect(),
             reports,
             report_count,
             states,

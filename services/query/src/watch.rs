@@ -317,7 +317,7 @@ impl Watch {
                 };
                 let counts: BTreeMap<&PlaceId, u32> = next.iter().map(|(p, n)| (p, *n)).collect();
                 let change = |state: &Arc<crate::answer::Answer<_>>| ControlStateChange {
-                    state: Some(outward::control_state(&state.found, state.method())),
+                    state: Some(state.wire()),
                     cause: cause.into(),
                     changes: counts.get(&state.found.place).copied().unwrap_or_default(),
                     matches: selection.matches(&state.found),

@@ -9,7 +9,7 @@ use ascertain_domain::place::Place;
 use ascertain_domain::registry::{Changed, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Family, Folded, METHOD_VERSION, Question, affected_places, family_places};
+use ascertain_engine::{Family, Folded, Question, affected_places, family_places};
 use ascertain_log::{PartitionId, Position};
 use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
 use ascertain_proto::outward::{self, Method};
@@ -36,6 +36,8 @@ pub(crate) struct Folder {
     pub done: Done,
     pub folds: Folds,
     pub models: ModelNames,
+    /// What entries say that they were computed by.
+    pub method_version: &'static str,
     pub floods: Floods,
 }
 
@@ -132,7 +134,7 @@ impl Folder {
         let state = state.unwrap_or_else(|| folded.evaluate(known_at, known_at));
         self.folds.keep(place.id.clone(), folded);
         let method = Method {
-            version: METHOD_VERSION,
+            version: self.method_version,
             source_model: &self.models.in_force(view, Audience::Clear),
         };
         let entry = StateEntry {

@@ -30,6 +30,7 @@ pub(crate) struct Partition {
     pub registry: RegistryReplica,
     pub store: Arc<Store>,
     pub models: ModelNames,
+    pub method_version: &'static str,
     pub progress: Arc<Progress>,
 }
 
@@ -79,6 +80,7 @@ impl Partition {
             done,
             folds: Folds::default(),
             models: self.models.clone(),
+            method_version: self.method_version,
             floods: Floods::open(&self.store, self.id, Arc::clone(&self.progress.floods))?,
         };
         self.note(start, end, None, start >= end);

@@ -120,6 +120,7 @@ impl Reconcile {
                 registry: registry.clone(),
                 store: Arc::clone(&store),
                 models: models.clone(),
+                method_version: machine.method_version,
                 progress: Arc::clone(&progress),
             };
             let shutdown = shutdown.clone();
@@ -141,6 +142,7 @@ impl Reconcile {
             evidence: evidence.clone(),
             progress: Arc::clone(&progress),
             patience: config.limits.read_wait,
+            method_version: machine.method_version,
         };
         tasks.worker("reconcile store", keep_durable(store, shutdown.clone()));
         let calibration = CalibrationHandler {

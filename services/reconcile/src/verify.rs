@@ -1,13 +1,14 @@
 //! Reading all that reconcile keeps: the state log, and the store with the evidence.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_log::{Audit, LogReader, LogWriter, PartitionId, Record, Sequence};
 use ascertain_proto::log::v1::StateRecord;
 use ascertain_proto::v1::{LogPosition, Reason, RoleVerification};
-use ascertain_replica::{ReportReplica, SetDigest, condense_entry};
-use ascertain_runtime::{Checking, blocking, status};
+use ascertain_replica::{ReportReplica, SetDigest, condense_entry, method_of};
+use ascertain_runtime::{Checking, blocking, of_other_methods, status};
 use ascertain_store::{Store, StoreError};
 use prost::Message as _;
 use tonic::Status;
@@ -25,6 +26,8 @@ pub(crate) struct Kept {
     pub progress: Arc<Progress>,
     /// How long positions are waited for.
     pub patience: Duration,
+    /// The method of this build.
+    pub method_version: &'static str,
 }
 
 impl Kept {
@@ -37,6 +40,7 @@ impl Kept {
         })?;
         let mut frames = Checking::new("state log: frames, sequence, chain, causes");
         let mut states = SetDigest::default();
+        let mut methods = BTreeMap::new();
         let ends = self.state_log.ends().await;
         let ends = ends.map_err(|error| status::internal(&error))?;
         for (partition, end) in (0..).map(PartitionId).zip(ends) {
@@ -48,7 +52,9 @@ impl Kept {
             while let Some(batch) = audit.next().await.map_err(|e| status::internal(&e))? {
                 frames.read(batch.len() as u64);
                 for record in &batch {
-                    if let Err(what) = look_at(record, asked, &mut before, &mut states) {
+                    if let Err(what) =
+                        look_at(record, asked, &mut before, (&mut states, &mut methods))
+                    {
                         let sequence = record.position.sequence;
                         frames.problem(format!("partition {partition}, record {sequence}: {what}"));
                     }
@@ -92,7 +98,10 @@ impl Kept {
         let ((reports, report_count), (states, state_count)) = (reports.finish(), states.finish());
         Ok(RoleVerification {
             role: "reconcile".to_owned(),
-            checks: vec![frames.done(), values.done()],
+            checks: [frames.done(), values.done()]
+                .into_iter()
+                .chain(of_other_methods("state log", methods, self.method_version))
+                .collect(),
             reports,
             report_count,
             states,
@@ -118,7 +127,7 @@ fn look_at(
     record: &Record,
     up_to: u64,
     (cause, was_last): &mut (u64, bool),
-    states: &mut SetDigest,
+    (states, methods): (&mut SetDigest, &mut BTreeMap<String, u64>),
 ) -> Result<(), String> {
     let state = StateRecord::decode(record.body.clone()).map_err(|error| error.to_string())?;
     let expected = if *was_last { *cause + 1 } else { *cause };
@@ -126,6 +135,7 @@ fn look_at(
     if state.report_sequence <= up_to {
         for entry in &state.entries {
             condense_entry(state.report_sequence, entry, states);
+            *methods.entry(method_of(entry).to_owned()).or_default() += 1;
         }
     }
     match state.report_sequence == expected {

@@ -31,6 +31,14 @@ pub struct Addresses {
 /// # Errors
 /// A port that is taken; data that cannot be opened, or is in use.
 pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
+    start_on(process, Machine::real()).await
+}
+
+/// The same on a machine that is given.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn start_on(process: &mut Process, machine: Machine) -> anyhow::Result<Addresses> {
     let Process {
         config,
         shutdown,
@@ -51,7 +59,6 @@ pub async fn start(process: &mut Process) -> anyhow::Result<Addresses> {
     let reconcile_health = health.role(ascertain_reconcile::SERVICES).await;
     let query_health = health.role(ascertain_query::SERVICES).await;
 
-    let machine = Machine::real();
     let (log, store) = ascertain_ingest::open(config, &machine).await?;
     let reports: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;
     let settings = Settings {

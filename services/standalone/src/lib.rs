@@ -13,5 +13,5 @@ pub mod demo;
 mod ready;
 pub mod scenario;
 
-pub use assembly::{Addresses, start};
+pub use assembly::{Addresses, start, start_on};
 pub use ready::ready;

@@ -322,6 +322,7 @@ impl World {
             clock: Arc::new(move || time.now()),
             salts: Arc::new(move || salts.sixteen()),
             stores,
+            ..Machine::real()
         }
     }
 

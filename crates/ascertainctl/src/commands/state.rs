@@ -1,5 +1,7 @@
 //! Control states: who controls a place, and why.
 
+mod diff;
+mod history;
 mod watch;
 
 use ascertain_client::render;
@@ -38,7 +40,16 @@ pub(crate) enum Command {
     /// First the current ones. A line that breaks is opened again where it was. Ends with
     /// an interrupt.
     Watch(watch::Args),
-    /// Why: from the answer down to reports and who passed them on
+    /// How a place's state went: a timeline on a terminal, JSON Lines in a pipe
+    ///
+    /// As it was published, or with hindsight along valid time.
+    History(history::Args),
+    /// What differs between two states of a place or area, and why
+    ///
+    /// Each state is of its time as known then, so that both the ground and what was known
+    /// of it may have changed. With --as-known-at only the ground has.
+    Diff(diff::Args),
+    /// Why: from the answer down to groups, reports, claims and who passed them on
     Explain {
         /// A place id, or a place code
         place: String,
@@ -96,6 +107,8 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             context.show("ListControlStatesResponse", &response, rows, None)
         }
         Command::Watch(args) => watch::run(&client, args, context).await,
+        Command::History(args) => history::run(&client, args, context).await,
+        Command::Diff(args) => diff::run(&client, args, context).await,
         Command::Explain { place, read } => {
             let request = ExplainControlStateRequest {
                 place,

@@ -3,7 +3,7 @@
 use ascertain_proto::v1::{ClaimExplanation, Explanation, GroupExplanation, Outcome};
 
 use super::report::set_aside;
-use super::state::{foot, head, headline, log_odds, plural, reference};
+use super::state::{foot, head, headline, log_odds, own_reference, plural, reference};
 use super::words::{interest, likelihood, outcome_name, percent, time};
 
 /// A line with what stands below it.
@@ -73,7 +73,7 @@ fn group(group: &GroupExplanation, leading: Option<&Outcome>) -> Branch {
             outcomes(&group.without_group)
         )));
     }
-    below.extend(group.claims.iter().map(claim));
+    below.extend(reports(&group.claims));
     Branch {
         text: headline(&contribution).trim_start().to_owned(),
         below,
@@ -88,25 +88,39 @@ fn in_all(leading: &Outcome, without: &[Outcome]) -> Option<f64> {
     Some(log_odds(leading.probability_ppm) - log_odds(same.probability_ppm))
 }
 
+/// The reports of claims, in the order in which they were known, each with its claims and
+/// with who passed it on.
+fn reports(claims: &[ClaimExplanation]) -> Vec<Branch> {
+    let same = |a: &ClaimExplanation, b: &ClaimExplanation| a.report == b.report;
+    let reports = claims.chunk_by(same).filter_map(|claims| {
+        let first = claims.first()?;
+        let report = first.report.clone().unwrap_or_default();
+        let mut below: Vec<Branch> = claims.iter().map(claim).collect();
+        if !first.relays.is_empty() {
+            let relays = first.relays.join(", then ");
+            below.push(leaf(format!("passed on by {relays}")));
+        }
+        let known = time(first.first_known_at.as_ref());
+        Some(Branch {
+            text: format!(
+                "report {}, submitted by {}, first known at {known}",
+                own_reference(&report),
+                report.partner_id
+            ),
+            below,
+        })
+    });
+    reports.collect()
+}
+
 fn claim(claim: &ClaimExplanation) -> Branch {
-    let report = claim.report.clone().unwrap_or_default();
     let mut below = vec![leaf(format!(
-        "report {}, claim {}",
-        reference(&report),
-        claim.claim_id
-    ))];
-    if !claim.relays.is_empty() {
-        below.push(leaf(format!(
-            "passed on by {}",
-            claim.relays.join(", then ")
-        )));
-    }
-    below.push(leaf(format!(
-        "of {}, entered at {}, {}",
+        "claim {} of {}, entered at {}, {}",
+        claim.claim_id,
         claim.place_id,
         time(claim.entered_at.as_ref()),
         interest(claim.interest)
-    )));
+    ))];
     if let Some(weight) = &claim.weight {
         below.push(leaf(format!(
             "weight {:.2} = repetition {:.2} × crowding {:.2} × copying {:.2} × hierarchy {:.2} \

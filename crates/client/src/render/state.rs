@@ -139,6 +139,14 @@ pub(super) fn headline(contribution: &Contribution) -> String {
     text
 }
 
+/// The partner's own reference of a report and its id, where the partner is told beside.
+pub(super) fn own_reference(report: &ReportReference) -> String {
+    match report.partner_reference.as_str() {
+        "" => report.report_id.clone(),
+        own => format!("{own} ({})", report.report_id),
+    }
+}
+
 /// How a report is best found again: the partner's own reference, then its id.
 pub(super) fn reference(report: &ReportReference) -> String {
     let ReportReference {

@@ -217,6 +217,12 @@ fn an_explanation_leads_from_the_answer_down_to_relays() {
                 claim_id: "0".into(),
                 place_id: "hama-city".into(),
                 entered_at: at("2024-12-05T11:00:00Z"),
+                first_known_at: at("2024-12-05T12:00:00Z"),
+                report: Some(ReportReference {
+                    partner_id: "desk".into(),
+                    report_id: "b1".into(),
+                    partner_reference: "C3".into(),
+                }),
                 weight: Some(ClaimWeight {
                     total: 0.5,
                     repetition: 0.5,
@@ -245,12 +251,12 @@ why: 1 independence group
    ├─ group source:army
    ├─ +2.04 in all, with the fighting that it reported and what it took from others
    ├─ without this group: opposition 60.0 % (likely)
-   └─ the army withdrew from hama-city
-      ├─ report /, claim 0
-      ├─ passed on by sana, then afp
-      ├─ of hama-city, entered at 2024-12-05T11:00:00Z, interest not known
-      ├─ weight 0.50 = repetition 0.50 × crowding 1.00 × copying 1.00 × hierarchy 1.00 × modality 1.00 × evidence 1.00
-      └─ brings a picture, recording or text again that came with report R7 (/)
+   └─ report C3 (b1), submitted by desk, first known at 2024-12-05T12:00:00Z
+      ├─ the army withdrew from hama-city
+      │  ├─ claim 0 of hama-city, entered at 2024-12-05T11:00:00Z, interest not known
+      │  ├─ weight 0.50 = repetition 0.50 × crowding 1.00 × copying 1.00 × hierarchy 1.00 × modality 1.00 × evidence 1.00
+      │  └─ brings a picture, recording or text again that came with report R7 (/)
+      └─ passed on by sana, then afp
 ";
     assert!(told.contains(tree), "{told}");
 }
@@ -313,5 +319,106 @@ fn a_report_names_who_said_it_before_who_passed_it_on() {
     assert!(
         shown.contains("said by        sohr\n  passed on by   ap\n"),
         "{shown}"
+    );
+}
+
+fn point(published: &str, opposition: u32, changes: &[StateChange]) -> HistoryPoint {
+    let contested = Outcome {
+        kind: OutcomeKind::Contested.into(),
+        probability_ppm: 100_000,
+        term: Likelihood::VeryUnlikely.into(),
+        ..Outcome::default()
+    };
+    HistoryPoint {
+        state: Some(ControlState {
+            as_known_at: at(published),
+            besieged: false,
+            outcomes: vec![
+                side("government", 900_000 - opposition, Likelihood::Likely),
+                side("opposition", opposition, Likelihood::Likely),
+                contested,
+            ],
+            ..hama()
+        }),
+        cause: HistoryCause::Registry.into(),
+        changes: changes.iter().map(|change| (*change).into()).collect(),
+    }
+}
+
+#[test]
+fn a_history_is_a_row_for_each_point_and_marks_those_that_changed() {
+    let points = [
+        point("2024-12-04T00:00:00Z", 225_000, &[]),
+        point("2024-12-05T00:00:00Z", 675_000, &[StateChange::Leader]),
+    ];
+    let shown = timeline(&points, HistoryClock::Knowledge, Style::Ascii);
+    let expected = "\
+hama-city, as it was published
+
+2024-12-04T00:00:00Z   HELD      AAAAAAAAAAAAAAAAAAAAAAAAAAABBBBBBBBBxxxx  government 67.5 % (likely)  by registry
+2024-12-05T00:00:00Z * HELD      AAAAAAAAABBBBBBBBBBBBBBBBBBBBBBBBBBBxxxx  opposition 67.5 % (likely)  by registry
+
+A government  B opposition  x contested
+Not for targeting or for decisions about individuals; no position on sovereignty.
+";
+    assert_eq!(shown, expected, "shown:\n{shown}");
+    let blocks = timeline(&points, HistoryClock::Knowledge, Style::Blocks);
+    assert!(blocks.contains("█ government  ▓ opposition") && !blocks.contains('\x1b'));
+    let colours = timeline(&points, HistoryClock::Knowledge, Style::Colours);
+    assert!(colours.contains("\x1b[36m█\x1b[0m government"));
+    assert!(timeline(&[], HistoryClock::Valid, Style::Ascii).starts_with("nothing"));
+}
+
+#[test]
+fn a_comparison_leads_from_what_differs_to_who_moved_it_and_what_was_said() {
+    let told = comparison(&StateComparison {
+        place_id: "hama-city".into(),
+        before: Some(ControlState {
+            status: Status::Contested.into(),
+            ..hama()
+        }),
+        after: Some(hama()),
+        changes: vec![StateChange::Status.into(), StateChange::Word.into()],
+        weighed: Some(side("opposition", 919_960, Likelihood::VeryLikely)),
+        groups: vec![GroupDifference {
+            group: "source:army".into(),
+            name: "Army".into(),
+            weight_before: None,
+            weight_after: Some(3.5),
+        }],
+        claims: vec![ClaimBetween {
+            name: "Army".into(),
+            statement: "the army withdrew from Hama".into(),
+            entered_at: at("2024-12-05T11:00:00Z"),
+            first_known_at: at("2024-12-05T12:00:00Z"),
+            report: Some(ReportReference {
+                partner_id: "desk".into(),
+                report_id: "b1".into(),
+                partner_reference: "C3".into(),
+            }),
+            newly_known: true,
+            ..ClaimBetween::default()
+        }],
+        remaining_claims: 2,
+        ..StateComparison::default()
+    });
+    for line in [
+        "status                CONTESTED, besieged",
+        "changed               status, word\n",
+        "       -   +3.50   +3.50  Army, new\n",
+        "  2 claims known before these\n",
+        "  2024-12-05T11:00:00Z  Army: the army withdrew from Hama\n",
+        "      newly known; known at 2024-12-05T12:00:00Z; report C3 (desk/b1)\n",
+    ] {
+        assert!(told.contains(line), "{line:?} in\n{told}");
+    }
+    let unregistered = comparison(&StateComparison {
+        after: Some(hama()),
+        changes: vec![StateChange::Place.into()],
+        ..StateComparison::default()
+    });
+    assert!(
+        unregistered.contains("status                not registered  HELD"),
+        "{unregistered}"
     );
 }

@@ -1,7 +1,8 @@
 //! Single values as words.
 
 use ascertain_proto::v1::{
-    AnalyticConfidence, Interest, Likelihood, Outcome, OutcomeKind, Status, TimeInterval,
+    AnalyticConfidence, ControlState, Interest, Likelihood, Outcome, OutcomeKind, StateChange,
+    Status, TimeInterval,
 };
 use prost_types::{Duration, Timestamp};
 
@@ -46,6 +47,23 @@ pub fn outcome_name(outcome: &Outcome) -> String {
         OutcomeKind::Side => outcome.side_id.clone(),
         kind => word(kind.as_str_name(), "OUTCOME_KIND_"),
     }
+}
+
+/// The outcome that leads: the most likely, the first of several.
+#[must_use]
+pub fn leading(state: &ControlState) -> Option<&Outcome> {
+    let outcomes = state.outcomes.iter().rev();
+    outcomes.max_by_key(|outcome| outcome.probability_ppm)
+}
+
+/// What differs between two states, such as `status, word`; empty for nothing.
+#[must_use]
+pub fn changes(changes: &[i32]) -> String {
+    let names = changes.iter().map(|change| {
+        let change = StateChange::try_from(*change).unwrap_or_default();
+        word(change.as_str_name(), "STATE_CHANGE_")
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// A probability in percent with one decimal; its ends are shown as bounds.
