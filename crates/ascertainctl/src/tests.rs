@@ -205,6 +205,16 @@ impl IngestService for Fake {
         });
         Ok(Response::new(pb::RetractReportResponse { acknowledgement }))
     }
+    async fn erase_report(
+        &self,
+        _: Request<pb::EraseReportRequest>,
+    ) -> Result<Response<pb::EraseReportResponse>, Status> {
+        Ok(Response::new(pb::EraseReportResponse {
+            arrived: true,
+            ..Default::default()
+        }))
+    }
+
     type SubmitReportsStream = std::pin::Pin<
         Box<dyn tokio_stream::Stream<Item = Result<pb::SubmitReportsResponse, Status>> + Send>,
     >;

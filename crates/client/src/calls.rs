@@ -70,6 +70,20 @@ impl Client {
         .await
     }
 
+    /// Erases what a report holds.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn erase_report(
+        &self,
+        request: pb::EraseReportRequest,
+    ) -> Result<pb::EraseReportResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            ingest(channel).erase_report(request).await
+        })
+        .await
+    }
+
     /// States places, actors and sources: all, or none.
     ///
     /// # Errors

@@ -65,6 +65,16 @@ impl IngestService for Shaky {
         Err(Status::unimplemented(""))
     }
 
+    async fn erase_report(
+        &self,
+        _: Request<pb::EraseReportRequest>,
+    ) -> Result<Response<pb::EraseReportResponse>, Status> {
+        Ok(Response::new(pb::EraseReportResponse {
+            arrived: true,
+            ..Default::default()
+        }))
+    }
+
     type SubmitReportsStream = std::pin::Pin<
         Box<dyn futures::Stream<Item = Result<pb::SubmitReportsResponse, Status>> + Send>,
     >;

@@ -6,6 +6,7 @@
 mod claim;
 mod content;
 mod enums;
+pub mod erasure;
 mod evidence;
 mod links;
 mod party;

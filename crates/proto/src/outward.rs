@@ -321,6 +321,7 @@ pub fn control_state(state: &ControlState, method: Method<'_>) -> v1::ControlSta
         source_model: method.source_model.to_owned(),
         method_version: method.version.to_owned(),
         input_digest: state.input_digest.0.to_vec(),
+        erased_reports: 0,
     }
 }
 

@@ -49,8 +49,8 @@ impl RecordsDigest {
                 };
                 self.changes.insert((kind, id, Digest::of(&record.body)));
             }
-            // It belongs to one log.
-            Body::Adopt { .. } => {}
+            // They belong to one log; of a tombstone's report nothing is left to compare.
+            Body::Adopt { .. } | Body::Erasure(..) | Body::Erased(_) => {}
         }
         Ok(())
     }

@@ -3,14 +3,16 @@
 //! sled. Both are derived: they can be thrown away and read from the log again.
 
 mod digest;
+mod erasures;
 mod names;
 mod registry;
 mod reports;
 
 pub use digest::{RecordsDigest, SetDigest, condense_entry, method_of};
+pub use erasures::Erased;
 pub use names::ModelNames;
 pub use registry::{RegistryReplica, follow_registry};
-pub use reports::{KnownReport, ReportReplica, Taken, condense};
+pub use reports::{ErasedReport, KnownReport, ReportReplica, Taken, condense};
 
 use ascertain_log::FollowError;
 use ascertain_proto::inward::record::DecodeError;

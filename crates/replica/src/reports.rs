@@ -18,7 +18,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ascertain_domain::id::{PlaceId, ReportId};
+use ascertain_domain::erasure::Scope;
+use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Record, Sequence};
@@ -26,6 +27,7 @@ use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_store::{Batch, Family, Store};
 use bytes::{Buf, Bytes};
 
+use crate::erasures::{Erased, Erasures};
 use crate::{ReplicaError, SetDigest};
 
 /// Decoded reports that are kept at hand; above this all are let go.
@@ -40,6 +42,7 @@ pub struct ReportReplica {
     records: Family,
     places: Family,
     links: Family,
+    erasures: Erasures,
     seen: Family,
     cache: Arc<Mutex<Decoded>>,
 }
@@ -56,8 +59,20 @@ pub enum Taken {
     Report(Arc<Report>, Vec<PlaceId>),
     /// The partition sees partition 0 up to a later sequence.
     Adopt,
+    /// Something was erased: what, and what was known of it here before. Where only content
+    /// went, nothing that answers rest on is gone.
+    Erasure(ReportKey, Scope, ErasedReport),
     /// Nothing that belongs into a place partition.
     Other,
+}
+
+/// What was known here of a report that was erased whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ErasedReport {
+    /// Its recordings in the partition, with their knowledge times, by sequence.
+    pub recordings: Vec<(Sequence, Timestamp)>,
+    /// The places on which it bore, sorted.
+    pub bore_on: Vec<PlaceId>,
 }
 
 /// A stored record.
@@ -81,6 +96,7 @@ impl ReportReplica {
             records: store.family("rec"),
             places: store.family("place"),
             links: store.family("link"),
+            erasures: Erasures::new(store),
             seen: store.family("seen"),
             cache: Arc::default(),
         }
@@ -117,6 +133,7 @@ impl ReportReplica {
     ) -> Result<Vec<Taken>, ReplicaError> {
         let mut taken = Vec::with_capacity(records.len());
         let mut staged = Staged::new();
+        let mut erased = 0;
         for record in records {
             let (partition, sequence) = (record.position.partition.0, record.position.sequence.0);
             let decoded = decode_body(&record.body).map_err(|source| ReplicaError::Decode {
@@ -132,10 +149,17 @@ impl ReportReplica {
                     Taken::Report(report, places)
                 }
                 Body::Adopt { .. } => Taken::Adopt,
-                Body::Registry(..) => Taken::Other,
+                Body::Erasure(key, scope) => {
+                    let at = record.position.partition;
+                    let gone = self.erase(at, &key, scope, &mut staged, batch)?;
+                    erased += 1;
+                    Taken::Erasure(key, scope, gone)
+                }
+                Body::Registry(..) | Body::Erased(_) => Taken::Other,
             });
         }
         if let Some(last) = records.last() {
+            self.erasures.note(last.position.partition, erased, batch)?;
             let mut value = last.position.sequence.0.to_be_bytes().to_vec();
             value.extend(incarnation.0);
             batch.put(&self.seen, last.position.partition.0.to_be_bytes(), value);
@@ -154,7 +178,7 @@ impl ReportReplica {
         let (key, value) = stored(record);
         batch.put(&self.records, key, value);
         for id in report.links.to().chain(std::iter::once(report.id)) {
-            let mut key = link_prefix(position.partition.0, report, id);
+            let mut key = link_prefix(position.partition.0, &report.partner, id);
             batch.put(
                 &self.links,
                 [&*key, &position.sequence.0.to_be_bytes()].concat(),
@@ -184,6 +208,69 @@ impl ReportReplica {
         Ok(places)
     }
 
+    /// Erases what a report holds; tells what was known of it where all of it goes.
+    fn erase(
+        &self,
+        partition: PartitionId,
+        key: &ReportKey,
+        scope: Scope,
+        staged: &mut Staged,
+        batch: &mut Batch,
+    ) -> Result<ErasedReport, ReplicaError> {
+        let prefix = link_prefix(partition.0, &key.partner, key.report);
+        let in_batch = prefix.get(4..).unwrap_or_default().to_vec();
+        let mut recordings: BTreeMap<u64, (Timestamp, Arc<Report>)> = BTreeMap::new();
+        for (sequence, known_at, report) in staged.get(&in_batch).into_iter().flatten() {
+            recordings.insert(*sequence, (*known_at, Arc::clone(report)));
+        }
+        for item in self.links.scan_prefix(&prefix) {
+            let sequence = Sequence(tail_u64(&item?.0)?);
+            if let Some(known) = self.record(partition, sequence)? {
+                recordings.insert(sequence.0, (known.known_at, known.report));
+            }
+        }
+        // Others that name it stay.
+        recordings.retain(|_, (_, report)| report.key() == *key);
+        let mut gone = ErasedReport::default();
+        for (sequence, (known_at, report)) in recordings {
+            let at = record_key(partition.0, sequence);
+            if scope == Scope::Content {
+                let stored = match batch.get(&self.records, at) {
+                    Some(stored) => Some(stored.to_vec()),
+                    None => self.records.get(at)?,
+                };
+                if let Some(stored) = stored {
+                    batch.put(&self.records, at, without_content(stored)?);
+                }
+                continue;
+            }
+            let together = self.linked(partition, &report, staged)?;
+            let mut places: Vec<PlaceId> =
+                together.values().flat_map(|(_, r)| r.places()).collect();
+            batch.delete(&self.records, at);
+            for place in &places {
+                let mut key = place_prefix(place, partition.0);
+                key.extend(sequence.to_be_bytes());
+                batch.delete(&self.places, key);
+            }
+            for id in report.links.to().chain(std::iter::once(report.id)) {
+                let key = link_prefix(partition.0, &report.partner, id);
+                batch.delete(&self.links, [&*key, &sequence.to_be_bytes()].concat());
+                if let Some(staged) = staged.get_mut(key.get(4..).unwrap_or_default()) {
+                    staged.retain(|(other, ..)| *other != sequence);
+                }
+            }
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.remove(&(partition.0, sequence));
+            drop(cache);
+            gone.recordings.push((Sequence(sequence), known_at));
+            gone.bore_on.append(&mut places);
+        }
+        gone.bore_on.sort();
+        gone.bore_on.dedup();
+        Ok(gone)
+    }
+
     /// A report with all that is linked to it, by sequence.
     fn linked(
         &self,
@@ -198,7 +285,7 @@ impl ReportReplica {
             if !asked.insert(id) {
                 continue;
             }
-            let prefix = link_prefix(partition.0, report, id);
+            let prefix = link_prefix(partition.0, &report.partner, id);
             let mut add = |sequence, known_at, report: Arc<Report>| {
                 ids.extend(report.links.to().chain(std::iter::once(report.id)));
                 found.insert(sequence, (known_at, report));
@@ -328,6 +415,23 @@ impl ReportReplica {
             .transpose()
     }
 
+    /// How far the store has erased what it was told to.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`], [`ReplicaError::Unreadable`].
+    pub fn erased(&self) -> Result<Erased, ReplicaError> {
+        self.erasures.so_far()
+    }
+
+    /// Compacts the store that the reports are kept in, where its files hold something that
+    /// is to be erased; whether they did. Commits wait meanwhile. Blocks.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`]: without space the same may succeed later.
+    pub fn compact_if_due(&self, store: &Store) -> Result<bool, ReplicaError> {
+        self.erasures.compact(store)
+    }
+
     /// Takes every stored report of a partition up to a sequence into a digest, as it is
     /// stored: see [`condense`].
     ///
@@ -381,6 +485,17 @@ pub fn condense(record: &Record, digest: &mut SetDigest) {
     digest.add(&[&key, &value]);
 }
 
+/// What is stored of a record without its content.
+fn without_content(mut stored: Vec<u8>) -> Result<Vec<u8>, ReplicaError> {
+    let length = stored.get(8..12).and_then(|length| length.try_into().ok());
+    let length = length.map(u32::from_be_bytes).map(|bytes| bytes as usize);
+    match length.filter(|body| 12 + body <= stored.len()) {
+        Some(body) => stored.truncate(12 + body),
+        None => return Err(ReplicaError::Unreadable("a record")),
+    }
+    Ok(stored)
+}
+
 /// The key of a record, and what is stored under it.
 fn stored(record: &Record) -> ([u8; 12], Vec<u8>) {
     let position = &record.position;
@@ -409,9 +524,9 @@ fn place_prefix(place: &PlaceId, partition: u32) -> Vec<u8> {
 }
 
 /// Where the reports of a partition stand that have an id of a report's partner, or name it.
-fn link_prefix(partition: u32, report: &Report, id: ReportId) -> Vec<u8> {
+fn link_prefix(partition: u32, partner: &PartnerId, id: ReportId) -> Vec<u8> {
     let mut prefix = partition.to_be_bytes().to_vec();
-    prefix.extend(report.partner.as_str().as_bytes());
+    prefix.extend(partner.as_str().as_bytes());
     prefix.push(0);
     prefix.extend(id.0.as_bytes());
     prefix

@@ -39,6 +39,13 @@ impl Batch {
         self.write(family, key.as_ref(), None);
     }
 
+    /// What is to be written under a key; `None` where nothing is, or it is deleted.
+    #[must_use]
+    pub fn get(&self, family: &Family, key: impl AsRef<[u8]>) -> Option<&[u8]> {
+        let written = self.writes.get(&family.stored_key(key.as_ref()));
+        written.and_then(|value| value.as_deref())
+    }
+
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {

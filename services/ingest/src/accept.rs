@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ascertain_access::Caller;
+use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::{Digest, ReportId, ReportKey};
 use ascertain_log::{
     Append, AppendError, MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, Sequence, watch,
@@ -147,6 +148,13 @@ fn try_decide(
             }
         }
     };
+    let erased = match &reserved {
+        Some(reservation) => core.ledger.erased(reservation.key())?,
+        None => None,
+    };
+    if erased == Some(Scope::Report) {
+        return Err(Refusal::erased());
+    }
     let registry = core.registry.current();
     let view = registry.domain.latest();
     let salt = (core.salts)();
@@ -170,7 +178,11 @@ fn try_decide(
     let submitted = submission::submitted_digest(report);
     let time_inconsistent = checked.recorded.time_inconsistent;
     let body = provenance.body(&core.node, Content::Report(checked.recorded));
-    let content = bytes::Bytes::from(checked.content.encode_to_vec());
+    // What was erased before it came is not kept, either.
+    let content = match erased {
+        Some(_) => bytes::Bytes::new(),
+        None => bytes::Bytes::from(checked.content.encode_to_vec()),
+    };
     within_limit("report", body.len() + content.len())?;
     let entry = Entry {
         submitted,
@@ -178,6 +190,7 @@ fn try_decide(
         first_recorded_at: provenance.now,
         time_inconsistent,
         positions: std::collections::BTreeMap::new(),
+        others: std::collections::BTreeSet::new(),
     };
     let appends = partitions.into_iter().map(|partition| Append {
         partition,

@@ -93,6 +93,15 @@ impl Refusal {
         Self::new(Code::Unavailable, Reason::Unavailable, message)
     }
 
+    /// The report was erased, with all that it says.
+    pub(crate) fn erased() -> Self {
+        Self::new(
+            Code::FailedPrecondition,
+            Reason::ReportErased,
+            "the report of this id was erased, with what it claims; it is not taken again",
+        )
+    }
+
     /// The index is not as far as the log yet.
     pub(crate) fn not_caught_up() -> Self {
         let what = "the report log is being read again since the start; try again";

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use ascertain_access::Caller;
+use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::Digest;
 use ascertain_domain::marking::Marking;
 use ascertain_domain::registry::{RegistryChange, Version, View};
@@ -70,6 +71,9 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
         let unread =
             |e: &dyn std::fmt::Display| Refusal::field("body", Reason::Malformed, e.to_string());
         let decoded = decode_body(&record.body).map_err(|e| unread(&e))?;
+        if let Body::Erased(_) = decoded {
+            return Ok((decoded, log::v1::RecordBody::default()));
+        }
         let wire = log::v1::RecordBody::decode(record.body.clone()).map_err(|e| unread(&e))?;
         Ok((decoded, wire))
     });
@@ -99,6 +103,11 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
                 }),
             )
         }
+        Body::Erasure(key, _) => {
+            let answer = import_erasure(core, caller, &wire).await;
+            (key.report.to_string(), answer)
+        }
+        Body::Erased(key) => (key.report.to_string(), Err(Refusal::erased())),
         Body::Adopt { .. } => {
             let what = "belongs to the log that it stands in; leave it out";
             (
@@ -133,6 +142,14 @@ async fn import_report(
             Known::Accepted(known) => break core.ledger.replace(&key, known),
         }
     };
+    let erased = core.ledger.erased(&key)?;
+    if erased == Some(Scope::Report) {
+        return Err(Refusal::erased());
+    }
+    let content = match erased {
+        Some(_) => bytes::Bytes::new(),
+        None => record.content.clone(),
+    };
     not_from_the_future(wire, (core.clock)())?;
     protectable(report.marking)?;
     let registry = core.registry.current();
@@ -149,7 +166,7 @@ async fn import_report(
     let appends = partitions.into_iter().map(|partition| Append {
         partition,
         body: record.body.clone(),
-        content: record.content.clone(),
+        content: content.clone(),
         registry_sequence: Sequence(registry.domain.last_sequence()),
         recorded: ends.recorded(core, partition, stamp::stated(wire)),
     });
@@ -183,6 +200,27 @@ async fn import_report(
         first_recorded_at: Some(first_recorded_at),
         flags: flags.into_iter().collect(),
         pending_links: Vec::new(),
+    })
+}
+
+/// What was erased elsewhere is erased here: a record of this log says so.
+async fn import_erasure(core: &Arc<Core>, caller: &Caller, wire: &log::v1::RecordBody) -> Answer {
+    let Some(Content::Erasure(erasure)) = &wire.content else {
+        return Err(Refusal::field("body", Reason::Malformed, "is no erasure"));
+    };
+    let request = v1::EraseReportRequest {
+        report_id: erasure.report_id.clone(),
+        partner_id: erasure.partner_id.clone(),
+        scope: erasure.scope,
+        ground: erasure.ground,
+        validate_only: false,
+    };
+    let erased = core.erase(caller, &request).await?;
+    Ok(v1::Acknowledgement {
+        report_id: erasure.report_id.clone(),
+        duplicate: erased.duplicate,
+        write_token: erased.write_token,
+        ..v1::Acknowledgement::default()
     })
 }
 

@@ -3,12 +3,14 @@
 
 mod index;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Record, Sequence, watch};
+use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::{inward, log};
 use log::v1::record_body::Content;
@@ -29,6 +31,40 @@ pub struct Entry {
     pub time_inconsistent: bool,
     /// Where it stands, by partition.
     pub positions: BTreeMap<u32, u64>,
+    /// Where it stands once more: recordings of other nodes.
+    pub others: BTreeSet<(u32, u64)>,
+}
+
+/// What is known of a report that was erased, or is to be when it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Erasure {
+    /// How much of it.
+    pub scope: Scope,
+    /// Where the erasure stands, by partition.
+    pub positions: BTreeMap<u32, u64>,
+    /// Whether the log holds nothing of it any more.
+    pub done: bool,
+}
+
+impl Erasure {
+    /// The token of the write.
+    pub(crate) fn token(&self, incarnation: Incarnation) -> String {
+        let positions = self.positions.clone();
+        WriteToken {
+            incarnation: incarnation.0,
+            positions,
+        }
+        .encode()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        // What goes further is to be done anew.
+        self.done &= self.scope >= other.scope;
+        self.scope = self.scope.max(other.scope);
+        for (&partition, &sequence) in &other.positions {
+            self.positions.entry(partition).or_insert(sequence);
+        }
+    }
 }
 
 impl Entry {
@@ -57,8 +93,12 @@ impl Entry {
     /// retries, the smallest body counts.
     fn merge(&mut self, other: &Self) {
         self.body = self.body.min(other.body);
+        self.others.extend(&other.others);
         for (&partition, &sequence) in &other.positions {
-            self.positions.entry(partition).or_insert(sequence);
+            let first = *self.positions.entry(partition).or_insert(sequence);
+            if first != sequence {
+                self.others.insert((partition, sequence));
+            }
         }
     }
 }
@@ -84,6 +124,8 @@ enum Slot {
 pub(crate) struct Ledger {
     index: Index,
     overlay: Mutex<HashMap<ReportKey, Slot>>,
+    /// What is being erased, before the log says so.
+    erasing: Mutex<HashMap<ReportKey, Scope>>,
     /// Held from reading an entry until what was merged into it is written: a report of
     /// several partitions is taken in by each of them.
     taking: Mutex<()>,
@@ -103,6 +145,11 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
+    /// Of which report.
+    pub(crate) fn key(&self) -> &ReportKey {
+        &self.key
+    }
+
     /// Notes that the report is recorded.
     pub(crate) fn settle(mut self, mut entry: Entry) {
         if let Some(mut known) = self.known.take() {
@@ -144,6 +191,7 @@ impl Ledger {
         Self {
             index,
             overlay: Mutex::default(),
+            erasing: Mutex::default(),
             taking: Mutex::default(),
             taken: watch::channel(()).0,
         }
@@ -200,6 +248,65 @@ impl Ledger {
         Ok(appended || self.index.get(key)?.is_some())
     }
 
+    /// Takes nothing new of a report from now on.
+    pub(crate) fn begin_erasure(&self, key: &ReportKey, scope: Scope) {
+        let mut erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = erasing.entry(key.clone()).or_insert(scope);
+        *known = scope.max(*known);
+    }
+
+    /// How much of a report is erased, or to be.
+    pub(crate) fn erased(&self, key: &ReportKey) -> Result<Option<Scope>, IndexError> {
+        let erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = erasing.get(key).copied();
+        drop(erasing);
+        Ok(begun.max(self.erasure(key)?.map(|known| known.scope)))
+    }
+
+    /// The erasure of a report, as the log has it.
+    pub(crate) fn erasure(&self, key: &ReportKey) -> Result<Option<Erasure>, IndexError> {
+        self.index.erasure(key)
+    }
+
+    /// Every erasure that the log has.
+    pub(crate) fn erasures(&self) -> Result<Vec<(ReportKey, Erasure)>, IndexError> {
+        self.index.erasures()
+    }
+
+    /// Notes that the log holds nothing of a report any more, as far as an erasure goes.
+    pub(crate) fn note_erased(&self, key: &ReportKey, done: &Erasure) -> Result<(), IndexError> {
+        let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.index.erasure(key)? {
+            Some(known) if known.scope == done.scope => {
+                let done = Erasure {
+                    done: true,
+                    ..known
+                };
+                self.index.put_erasure(key, &done)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a report stands, all of its recordings.
+    pub(crate) fn recordings(&self, key: &ReportKey) -> Result<Vec<(u32, u64)>, IndexError> {
+        let entry = self.index.get(key)?;
+        let positions = entry.into_iter().flat_map(|entry| {
+            let others = entry.others.into_iter();
+            entry.positions.into_iter().chain(others)
+        });
+        Ok(positions.collect())
+    }
+
+    /// Closes when the appends of a report that are under way are decided; `None` where
+    /// there are none.
+    pub(crate) fn under_way(&self, key: &ReportKey) -> Option<watch::Receiver<()>> {
+        match self.overlay().get(key) {
+            Some(Slot::UnderWay(decided)) => Some(decided.clone()),
+            Some(Slot::Accepted(_)) | None => None,
+        }
+    }
+
     /// The last sequence of a partition that is in the index.
     pub(crate) fn indexed(&self, partition: PartitionId) -> Result<Checkpoint, IndexError> {
         self.index.checkpoint(partition)
@@ -217,10 +324,22 @@ impl Ledger {
         let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut checkpoint = self.index.checkpoint(partition)?;
         let mut entries: BTreeMap<ReportKey, Entry> = BTreeMap::new();
+        let mut erasures: BTreeMap<ReportKey, Erasure> = BTreeMap::new();
         for record in records {
             let stated = stands_as_stated(record, checkpoint.known_at);
             checkpoint.live |= !stated;
             checkpoint.known_at = Some(record.position.known_at);
+            if let Some((key, erasure)) = read_erasure(record) {
+                match erasures.get_mut(&key) {
+                    Some(known) => known.merge(&erasure),
+                    None => {
+                        let mut known = self.index.erasure(&key)?.unwrap_or(erasure.clone());
+                        known.merge(&erasure);
+                        erasures.insert(key, known);
+                    }
+                }
+                continue;
+            }
             let Some((key, entry)) = read(record) else {
                 continue;
             };
@@ -234,7 +353,8 @@ impl Ledger {
             }
         }
         checkpoint.sequence = last.position.sequence;
-        self.index.put(partition, checkpoint, &entries)?;
+        self.index
+            .put(partition, checkpoint, (&entries, &erasures))?;
         drop(taking);
         let mut overlay = self.overlay();
         for (key, entry) in &entries {
@@ -327,6 +447,20 @@ fn read(record: &Record) -> Option<(ReportKey, Entry)> {
     Some((key, entry))
 }
 
+/// The key and erasure of a record that says so; `None` for every other record.
+fn read_erasure(record: &Record) -> Option<(ReportKey, Erasure)> {
+    let Ok(Body::Erasure(key, scope)) = decode_body(&record.body) else {
+        return None;
+    };
+    let at = record.position;
+    let erasure = Erasure {
+        scope,
+        positions: [(at.partition.0, at.sequence.0)].into(),
+        done: false,
+    };
+    Some((key, erasure))
+}
+
 /// The key and entry, without positions, of a body that holds a report.
 pub(crate) fn entry_of(body: &log::v1::RecordBody, digest: Digest) -> Option<(ReportKey, Entry)> {
     let Some(Content::Report(recorded)) = &body.content else {
@@ -343,6 +477,7 @@ pub(crate) fn entry_of(body: &log::v1::RecordBody, digest: Digest) -> Option<(Re
         first_recorded_at: inward::timestamp(stamp.first_recorded_at.as_ref()?).ok()?,
         time_inconsistent: recorded.time_inconsistent,
         positions: BTreeMap::new(),
+        others: BTreeSet::new(),
     };
     Some((key, entry))
 }

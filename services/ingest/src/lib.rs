@@ -7,6 +7,7 @@ mod accept;
 mod adopt;
 mod apply;
 mod counters;
+mod erase;
 mod error;
 mod grpc;
 mod import;

@@ -52,6 +52,7 @@ impl Role for IngestRole {
             partitions: partitions.collect(),
             counters: counters.collect(),
             floods: None,
+            erasures: erasures(core),
         }
     }
 
@@ -101,4 +102,14 @@ impl Role for IngestRole {
     async fn verify(&self, up_to: &[v1::LogPosition]) -> Result<v1::RoleVerification, Status> {
         verify(&self.0, up_to).await
     }
+}
+
+/// How far the log has erased what it was told to; unset where the index fails.
+fn erasures(core: &Core) -> Option<v1::Erasures> {
+    let all = core.ledger.erasures().ok()?;
+    let pending = all.iter().filter(|(_, erasure)| !erasure.done).count();
+    Some(v1::Erasures {
+        known: all.len() as u64,
+        pending: pending as u64,
+    })
 }

@@ -145,6 +145,20 @@ impl Ingest {
             // Nobody writes any more; the next start finds the index closed in order.
             Ok(blocking(move || ledger.close()).await?)
         });
+        let (own, stop) = (Arc::clone(&core), shutdown.clone());
+        tasks.worker("ingest erasures", async move {
+            let erasing = async {
+                match own.replayed().await {
+                    true => own.keep_erasing().await,
+                    false => Ok(()),
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.stopping() => Ok(()),
+                erased = erasing => erased,
+            }
+        });
         let (log, stop) = (Arc::clone(&core.log), shutdown.clone());
         tasks.worker("report log", async move {
             // What the disk holds then is told by opening it again, which is a start.

@@ -34,6 +34,8 @@ pub(crate) struct Answer<T> {
     source_model: Arc<str>,
     /// Where another method than this build's published it: as it stands in the log.
     sealed: Option<Box<v1::ControlState>>,
+    /// Reports that were known then and have been erased since.
+    pub erased: u32,
 }
 
 impl<T> Answer<T> {
@@ -49,14 +51,16 @@ impl<T> Answer<T> {
 impl Answer<ControlState> {
     /// The state as it is given out.
     pub(crate) fn wire(&self) -> v1::ControlState {
-        match &self.sealed {
+        let mut state = match &self.sealed {
             Some(published) => v1::ControlState::clone(published),
             None => outward::control_state(&self.found, self.method()),
-        }
+        };
+        state.erased_reports = self.erased;
+        state
     }
 
     /// A state as it was published, by whatever method.
-    pub(crate) fn published(entry: StateEntry) -> Result<Self, QueryError> {
+    pub(crate) fn published(entry: StateEntry, erased: u32) -> Result<Self, QueryError> {
         let missing = QueryError::Unreadable("an entry without a state");
         let published = entry.state.ok_or(missing)?;
         Ok(Self {
@@ -64,6 +68,7 @@ impl Answer<ControlState> {
             method_version: published.method_version.as_str().into(),
             source_model: published.source_model.as_str().into(),
             sealed: Some(Box::new(published)),
+            erased,
         })
     }
 }
@@ -107,7 +112,7 @@ impl Replica {
         let reports = self.known(&resolved)?;
         let family = family(&resolved, asked, &reports);
         let found = explain(family, resolved.as_of, resolved.as_known_at);
-        Ok(self.answer(found, &resolved, asked))
+        self.answer(found, &resolved, asked)
     }
 
     /// The states of places, in their order; those that are not registered are left
@@ -287,28 +292,39 @@ impl Replica {
             entry => (entry, None),
         };
         if let Some(published) = of_another.filter(|_| resolved.of_then) {
-            return Answer::published(published);
+            return Answer::published(published, self.erased_since(resolved)?);
         }
         if let Some(point) = entry.and_then(|e| e.resume) {
             let times = (resolved.as_of, resolved.as_known_at);
             let question = Question::new(resolved.place, resolved.registry, asked.audience, times);
             if let Some(state) = resume::inward(&point)?.evaluate(&question) {
-                return Ok(self.answer(state, resolved, asked));
+                return self.answer(state, resolved, asked);
             }
         }
         let reports = self.known(resolved)?;
         let mut folded = Folded::of(family(resolved, asked, &reports));
         let state = folded.evaluate(resolved.as_of, resolved.as_known_at);
-        Ok(self.answer(state, resolved, asked))
+        self.answer(state, resolved, asked)
     }
 
-    pub(crate) fn answer<T>(&self, found: T, resolved: &Resolved<'_>, asked: &Asked) -> Answer<T> {
-        Answer {
+    pub(crate) fn answer<T>(
+        &self,
+        found: T,
+        resolved: &Resolved<'_>,
+        asked: &Asked,
+    ) -> Result<Answer<T>, QueryError> {
+        Ok(Answer {
             found,
             method_version: self.method_version.into(),
             source_model: self.models.in_force(resolved.registry, asked.audience),
             sealed: None,
-        }
+            erased: self.erased_since(resolved)?,
+        })
+    }
+
+    fn erased_since(&self, resolved: &Resolved<'_>) -> Result<u32, QueryError> {
+        let family = family_places(&resolved.place.id, resolved.registry);
+        self.tombstones.since(&family, resolved.as_known_at)
     }
 
     /// The reports of a place's family that were known.

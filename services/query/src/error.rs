@@ -30,6 +30,9 @@ pub(crate) enum QueryError {
     /// No such report, or not for this caller.
     #[error("there is no report {0}")]
     ReportUnknown(String),
+    /// There was a report; it was erased with all that it said.
+    #[error("report {0} was erased")]
+    ReportErased(String),
     /// The writes named by `at_least`, or what was known at `as_known_at`, were not
     /// seen in time.
     #[error("what the answer must rest on was not seen within {} s; try again", .0.as_secs())]
@@ -107,6 +110,9 @@ impl From<QueryError> for Status {
             }
             QueryError::PlaceUnknown(what) => status::not_found(Reason::PlaceUnknown, what),
             QueryError::ReportUnknown(_) => status::not_found(Reason::NotFound, error.to_string()),
+            QueryError::ReportErased(_) => {
+                status::not_found(Reason::ReportErased, error.to_string())
+            }
             QueryError::NotCaughtUp(_) => {
                 status::unavailable(Reason::NotCaughtUp, error.to_string(), RETRY_AFTER)
             }

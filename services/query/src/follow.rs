@@ -16,6 +16,7 @@ use ascertain_store::{Batch, Store, StoreError};
 use futures::StreamExt;
 use prost::Message as _;
 
+use crate::erased::Tombstones;
 use crate::error::QueryError;
 use crate::lately::Lately;
 use crate::listing::Listing;
@@ -26,6 +27,7 @@ pub(crate) struct Replica {
     pub store: Store,
     pub reports: ReportReplica,
     pub listing: Listing,
+    pub tombstones: Tombstones,
     pub states: States,
     pub registry: RegistryReplica,
     pub models: ModelNames,
@@ -153,8 +155,17 @@ impl Replica {
         let mut writes = Batch::new();
         let taken = self.reports.take(batch, incarnation, &mut writes)?;
         for (record, taken) in batch.iter().zip(&taken) {
-            if let Taken::Report(report, _) = taken {
-                self.listing.index(&record.position, report, &mut writes);
+            match taken {
+                Taken::Report(report, _) => {
+                    self.listing.index(&record.position, report, &mut writes);
+                }
+                Taken::Erasure(key, scope, gone) => {
+                    let partition = record.position.partition;
+                    self.listing.forget(key, partition, gone, &mut writes);
+                    self.tombstones
+                        .note(&record.position, (key, *scope), gone, &mut writes);
+                }
+                Taken::Adopt | Taken::Other => {}
             }
         }
         Ok(writes)

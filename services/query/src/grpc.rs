@@ -288,20 +288,20 @@ impl QueryService for Handler {
         let request = request.into_inner();
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
         let key = report_key(&request)?;
-        let unknown = || QueryError::ReportUnknown(format!("{} of {}", key.report, key.partner));
-        let wanted = key.clone();
-        let known = self
-            .replica
-            .blocking(move |replica| {
-                let found = replica.listing.report(&wanted, None, &replica.reports)?;
-                let found =
-                    found.filter(|(.., known)| visible_to(known.report.marking, Audience::Clear));
-                found
-                    .map(|(partition, _, known)| replica.view(partition, &known))
-                    .transpose()
+        let report = self.replica.blocking(move |replica| {
+            let found = replica.listing.report(&key, None, &replica.reports)?;
+            let found =
+                found.filter(|(.., known)| visible_to(known.report.marking, Audience::Clear));
+            if let Some((partition, _, known)) = found {
+                return replica.view(partition, &known);
+            }
+            let name = format!("{} of {}", key.report, key.partner);
+            Err(match replica.tombstones.has(&key)? {
+                true => QueryError::ReportErased(name),
+                false => QueryError::ReportUnknown(name),
             })
-            .await?;
-        let report = Some(known.ok_or_else(unknown)?);
+        });
+        let report = Some(report.await?);
         Ok(Response::new(GetReportResponse { report }))
     }
 }

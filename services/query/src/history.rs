@@ -3,7 +3,7 @@
 use ascertain_domain::marking::Audience;
 use ascertain_domain::state::ControlState;
 use ascertain_domain::time::{DAY_US, HOUR_US, Timestamp};
-use ascertain_engine::{Folded, changes, has_moved};
+use ascertain_engine::{Folded, changes, family_places, has_moved};
 use ascertain_proto::log::v1::StateCause;
 use ascertain_proto::outward;
 use ascertain_proto::page::{Bound, PageToken};
@@ -167,7 +167,8 @@ impl Replica {
             }
         };
         let before = after.map(|after| self.states.published_by(&place.id, after));
-        let before = before.transpose()?.flatten().map(Answer::published);
+        let before = before.transpose()?.flatten();
+        let before = before.map(|before| Answer::published(before, 0));
         let mut before = before.transpose()?;
         let up_to = self.seen_of(&place);
         let states = &self.states;
@@ -184,14 +185,17 @@ impl Replica {
             token.write(page.bound)
         });
         let mut points = Vec::new();
-        for (_, entry) in entries {
+        let family = family_places(&place.id, registry.latest());
+        for ((known_at, _), entry) in entries {
             let cause = match entry.cause() {
                 StateCause::Unspecified => HistoryCause::Unspecified,
                 StateCause::Report => HistoryCause::Report,
                 StateCause::Registry => HistoryCause::Registry,
                 StateCause::Model => HistoryCause::Model,
+                StateCause::Erasure => HistoryCause::Erasure,
             };
-            let state = Answer::published(entry)?;
+            let erased = self.tombstones.since(&family, known_at)?;
+            let state = Answer::published(entry, erased)?;
             let last = before.as_ref().map(|before| &before.found);
             points.extend(point(last, &state, cause, page.only_changes));
             before = Some(state);
@@ -232,14 +236,15 @@ impl Replica {
         };
         let first = page.token.as_ref().map_or(from, |token| token.second);
         let is_first = page.token.is_none();
-        let mut before = (!is_first).then(|| state(first.plus_micros(-step_us)));
+        let before = (!is_first).then(|| state(first.plus_micros(-step_us)));
+        let mut before = before.transpose()?;
         let mut points = Vec::new();
         let mut next = Some(first);
         for _ in 0..page.size {
             let Some(as_of) = next.filter(|next| *next <= to) else {
                 break;
             };
-            let state = state(as_of);
+            let state = state(as_of)?;
             let last = before.as_ref().map(|before| &before.found);
             let cause = HistoryCause::Unspecified;
             points.extend(point(last, &state, cause, page.only_changes));

@@ -13,6 +13,7 @@
 
 mod answer;
 mod compare;
+mod erased;
 mod error;
 mod follow;
 mod grpc;

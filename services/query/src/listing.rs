@@ -10,7 +10,7 @@ use ascertain_domain::id::{PlaceId, ReportKey};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{PartitionId, Position, Sequence};
-use ascertain_replica::{KnownReport, ReportReplica};
+use ascertain_replica::{ErasedReport, KnownReport, ReportReplica};
 use ascertain_store::{Batch, Family, Store};
 
 use crate::error::QueryError;
@@ -45,6 +45,24 @@ impl Listing {
         key.extend(position.partition.0.to_be_bytes());
         key.extend(position.sequence.0.to_be_bytes());
         batch.put(&self.id, key, Vec::new());
+    }
+
+    /// Takes the recordings of a report in a partition out.
+    pub(crate) fn forget(
+        &self,
+        key: &ReportKey,
+        partition: PartitionId,
+        gone: &ErasedReport,
+        batch: &mut Batch,
+    ) {
+        for (sequence, known_at) in &gone.recordings {
+            let rank = (known_at.micros(), partition.0, sequence.0);
+            batch.delete(&self.time, time_key(rank));
+            let mut key = id_prefix(key);
+            key.extend(partition.0.to_be_bytes());
+            key.extend(sequence.0.to_be_bytes());
+            batch.delete(&self.id, key);
+        }
     }
 
     /// How many reports are listed by time, and how many by id.
@@ -130,7 +148,7 @@ impl Listing {
     }
 }
 
-fn id_prefix(key: &ReportKey) -> Vec<u8> {
+pub(crate) fn id_prefix(key: &ReportKey) -> Vec<u8> {
     let mut prefix = key.partner.as_str().as_bytes().to_vec();
     prefix.push(0);
     prefix.extend(key.report.0.as_bytes());

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_domain::id::Digest;
-use ascertain_proto::v1::{LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification};
+use ascertain_proto::v1::{
+    Erasures, LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification,
+};
 use ascertain_proto::{inward, outward};
 use ascertain_runtime::Role;
 use prost::Message as _;
@@ -49,6 +51,10 @@ impl Role for QueryRole {
             role: self.name().to_owned(),
             serving: self.0.partitions.values().all(Followed::caught_up),
             partitions,
+            erasures: self.0.reports.erased().ok().map(|erased| Erasures {
+                known: erased.known,
+                pending: erased.pending,
+            }),
             ..RoleStatus::default()
         }
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::Context;
 use ascertain_log::{LogReader, PartitionId, watch};
 use ascertain_proto::v1::query_service_server::QueryServiceServer;
-use ascertain_replica::{ModelNames, ReportReplica, follow_registry};
+use ascertain_replica::{ModelNames, ReplicaError, ReportReplica, follow_registry};
 use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking};
 use ascertain_store::{Store, StoreError, StoreOptions};
 use tokio::sync::Semaphore;
 use tonic::service::RoutesBuilder;
 
+use crate::erased::Tombstones;
 use crate::follow::{Replica, followed};
 use crate::grpc::Handler;
 use crate::lately::Lately;
@@ -91,10 +92,13 @@ impl Query {
             (store, reports, states) = open_store(config, machine).await?;
         };
         let listing = Listing::new(&store);
+        let tombstones = Tombstones::new(&store);
+        tombstones.begin()?;
         let replica = Arc::new(Replica {
             store,
             reports,
             listing,
+            tombstones,
             states,
             registry,
             models: ModelNames::default(),
@@ -225,12 +229,25 @@ async fn keep_durable(replica: Arc<Replica>, shutdown: Shutdown) -> anyhow::Resu
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
-        match replica.blocking(|replica| Ok(replica.store.sync())).await? {
+        let compacted = replica.blocking(|replica| {
+            if let Err(error) = replica.store.sync() {
+                return Ok(Err(error));
+            }
+            match replica.reports.compact_if_due(&replica.store) {
+                Err(ReplicaError::Store(error)) => Ok(Err(error)),
+                compacted => Ok(Ok(compacted?)),
+            }
+        });
+        match compacted.await? {
             // What is not durable is followed again after a stop; next time there may be.
             Err(error @ StoreError::NoSpace { .. }) => {
                 tracing::warn!(%error, "the query store is not durable");
             }
-            synced => synced?,
+            compacted => {
+                if compacted? {
+                    tracing::info!("what was erased is in no file of the query store");
+                }
+            }
         }
         if ending {
             return Ok(());

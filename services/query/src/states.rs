@@ -306,7 +306,7 @@ fn last_by(
     Ok(None)
 }
 
-fn sortable(time: Timestamp) -> u64 {
+pub(crate) fn sortable(time: Timestamp) -> u64 {
     time.micros().cast_unsigned() ^ (1 << 63)
 }
 

@@ -13,6 +13,9 @@ use prost::Message as _;
 use crate::error::QueryError;
 use crate::follow::Replica;
 
+/// The flag of a report whose texts, names and locators were erased.
+const CONTENT_ERASED: &str = "CONTENT_ERASED";
+
 impl Replica {
     /// A report as it is kept in a partition, with its texts, and whether it still counts.
     pub(crate) fn view(
@@ -26,15 +29,20 @@ impl Replica {
         let Some(Content::Report(recorded)) = body.content else {
             return Err(QueryError::Unreadable("a record that is no report"));
         };
-        let flags = known.report.time_inconsistent;
+        let flags = [
+            (known.report.time_inconsistent, TIME_INCONSISTENT),
+            // Of a content that is there at least the salt is.
+            (known.content.is_empty(), CONTENT_ERASED),
+        ];
         Ok(RecordedReportView {
             report: Some(join(&recorded, &content, stamp.first_recorded_at)),
             partner_id: stamp.partner_id,
             first_recorded_at: stamp.first_recorded_at,
             known_at: Some(outward::timestamp(known.known_at)),
             flags: flags
-                .then(|| TIME_INCONSISTENT.to_owned())
                 .into_iter()
+                .filter(|(is_so, _)| *is_so)
+                .map(|(_, flag)| flag.to_owned())
                 .collect(),
             set_aside: self.set_aside(partition, known)?,
         })

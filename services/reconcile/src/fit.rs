@@ -62,7 +62,11 @@ pub(crate) async fn registry_before(
                 Body::Registry(change, _, version) if version.first_known_at < cut => {
                     registry.apply(seen.0, version, change);
                 }
-                Body::Registry(..) | Body::Report(_) | Body::Adopt { .. } => {}
+                Body::Registry(..)
+                | Body::Report(_)
+                | Body::Adopt { .. }
+                | Body::Erasure(..)
+                | Body::Erased(_) => {}
             }
         }
     }

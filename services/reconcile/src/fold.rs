@@ -73,6 +73,10 @@ impl Folder {
             let affected = affected_places(bears_on, view).into_iter();
             places.extend(affected.map(|id| (id, StateCause::Report)));
         }
+        if let Taken::Erasure(_, _, gone) = taken {
+            let affected = affected_places(&gone.bore_on, view).into_iter();
+            places.extend(affected.map(|id| (id, StateCause::Erasure)));
+        }
         let temper = |view: View<'_>| view.source_model(Audience::Clear).map(|model| model.temper);
         let mut step = Step {
             view,

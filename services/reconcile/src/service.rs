@@ -11,9 +11,11 @@ use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::outward;
 use ascertain_proto::v1::calibration_service_server::{self, CalibrationServiceServer};
 use ascertain_proto::v1::{
-    Counter, LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification,
+    Counter, Erasures, LogPosition, PartitionStatus, RoleDigest, RoleStatus, RoleVerification,
 };
-use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica, follow_registry};
+use ascertain_replica::{
+    ModelNames, RegistryReplica, ReplicaError, ReportReplica, follow_registry,
+};
 use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking, status};
 use ascertain_store::{Store, StoreError, StoreOptions};
 use tokio::sync::Semaphore;
@@ -144,10 +146,13 @@ impl Reconcile {
             patience: config.limits.read_wait,
             method_version: machine.method_version,
         };
-        tasks.worker("reconcile store", keep_durable(store, shutdown.clone()));
+        tasks.worker(
+            "reconcile store",
+            keep_durable(store, evidence.clone(), shutdown.clone()),
+        );
         let calibration = CalibrationHandler {
             report_log: Arc::clone(&report_log),
-            reports: evidence,
+            reports: evidence.clone(),
             progress: Arc::clone(&progress),
             read_wait: config.limits.read_wait,
             clock: Arc::clone(&machine.clock),
@@ -155,6 +160,7 @@ impl Reconcile {
             fitting: Arc::new(Semaphore::new(1)),
         };
         let role = ReconcileRole {
+            reports: evidence.clone(),
             report_log: Arc::clone(&report_log),
             state_log: Arc::clone(&state_log),
             registry,
@@ -219,20 +225,35 @@ async fn be_ready(
 }
 
 /// Syncs the store now and then, and once more at the end.
-async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<()> {
+async fn keep_durable(
+    store: Arc<Store>,
+    reports: ReportReplica,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     loop {
         let ending = tokio::select! {
             biased;
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
-        let syncing = Arc::clone(&store);
-        match blocking(move || syncing.sync()).await {
+        let (syncing, reports) = (Arc::clone(&store), reports.clone());
+        let compacted = blocking(move || {
+            syncing.sync()?;
+            match reports.compact_if_due(&syncing) {
+                Err(ReplicaError::Store(error)) => Err(error),
+                compacted => Ok(compacted),
+            }
+        });
+        match compacted.await {
             // What is not durable is folded again after a stop; next time there may be.
             Err(error @ StoreError::NoSpace { .. }) => {
                 tracing::warn!(%error, "the reconcile store is not durable");
             }
-            synced => synced?,
+            compacted => {
+                if compacted?? {
+                    tracing::info!("what was erased is in no file of the reconcile store");
+                }
+            }
         }
         if ending {
             return Ok(());
@@ -240,7 +261,17 @@ async fn keep_durable(store: Arc<Store>, shutdown: Shutdown) -> anyhow::Result<(
     }
 }
 
+/// How far the store has erased; unset where it answers nothing.
+fn erasures(reports: &ReportReplica) -> Option<Erasures> {
+    let erased = reports.erased().ok()?;
+    Some(Erasures {
+        known: erased.known,
+        pending: erased.pending,
+    })
+}
+
 struct ReconcileRole {
+    reports: ReportReplica,
     report_log: Arc<dyn LogReader>,
     state_log: Arc<dyn LogWriter>,
     registry: RegistryReplica,
@@ -297,6 +328,7 @@ impl Role for ReconcileRole {
                     self.progress.records.load(Ordering::Relaxed),
                 ),
             ],
+            erasures: erasures(&self.reports),
             floods: Some(self.progress.floods.status(self.progress.frontier())),
         }
     }

@@ -335,6 +335,7 @@ fn states() -> Vec<Vec<u8>> {
 
 fn ledger() -> Vec<Vec<u8>> {
     let entry = Entry {
+        others: [(1, 12)].into(),
         submitted: Digest::of(b"one"),
         body: Digest::of(b"two"),
         first_recorded_at: received_at(),

@@ -4,9 +4,9 @@ use ascertain_client::render;
 use ascertain_proto::v1 as pb;
 use ascertain_proto::v1::submit_result::Result as Answer;
 use ascertain_proto::v1::{
-    Acknowledgement, CorrectReportRequest, GetReportRequest, ListReportsRequest,
-    ListReportsResponse, RecordedReportView, RetractReportRequest, SubmitReportsResponse,
-    SubmitResult,
+    Acknowledgement, CorrectReportRequest, EraseReportRequest, GetReportRequest,
+    ListReportsRequest, ListReportsResponse, RecordedReportView, RetractReportRequest,
+    SubmitReportsResponse, SubmitResult,
 };
 use prost_types::Timestamp;
 
@@ -52,6 +52,23 @@ pub(crate) enum Command {
         #[command(flatten)]
         write: WriteArgs,
     },
+    /// Remove what a report holds, for safety or by law; for good
+    Erase {
+        /// The id of the report
+        id: String,
+        /// How much goes: content (texts, names, locators; its claims count) or report (all of it)
+        #[arg(long, value_enum)]
+        scope: Scope,
+        /// Why
+        #[arg(long, value_enum)]
+        ground: Ground,
+        /// The partner who submitted it [default: your own]
+        #[arg(long)]
+        partner: Option<String>,
+        /// Check everything, erase nothing
+        #[arg(long)]
+        validate_only: bool,
+    },
     /// Show one report
     Get {
         /// The report's id
@@ -82,6 +99,22 @@ pub(crate) enum Command {
 pub(crate) enum Retractor {
     Submitter,
     Originator,
+}
+
+/// How much is erased.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Scope {
+    Content,
+    Report,
+}
+
+/// Why something is erased.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Ground {
+    Safety,
+    Law,
+    Retention,
+    Mistake,
 }
 
 const HEADER: &[&str] = &[
@@ -140,6 +173,16 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             let acknowledgement = response.acknowledgement.as_ref();
             acknowledged("RetractReportResponse", &response, acknowledgement, context)
         }
+        Command::Erase {
+            id,
+            scope,
+            ground,
+            partner,
+            validate_only,
+        } => {
+            let request = erasure(id, partner, (scope, ground), validate_only);
+            erase(request, context).await
+        }
         Command::Get {
             id,
             partner,
@@ -182,6 +225,62 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             context.show("ListReportsResponse", &response, rows, None)
         }
     }
+}
+
+fn erasure(
+    report_id: String,
+    partner: Option<String>,
+    (scope, ground): (Scope, Ground),
+    validate_only: bool,
+) -> EraseReportRequest {
+    let scope = match scope {
+        Scope::Content => pb::ErasureScope::Content,
+        Scope::Report => pb::ErasureScope::Report,
+    };
+    let ground = match ground {
+        Ground::Safety => pb::ErasureGround::Safety,
+        Ground::Law => pb::ErasureGround::Law,
+        Ground::Retention => pb::ErasureGround::Retention,
+        Ground::Mistake => pb::ErasureGround::Mistake,
+    };
+    EraseReportRequest {
+        report_id,
+        partner_id: partner.unwrap_or_default(),
+        scope: scope.into(),
+        ground: ground.into(),
+        validate_only,
+    }
+}
+
+async fn erase(request: EraseReportRequest, context: &mut Context<'_>) -> Result<(), Failure> {
+    let (id, validate_only) = (request.report_id.clone(), request.validate_only);
+    let erased = context.writer()?.erase_report(request).await?;
+    let header = &[
+        "report_id",
+        "duplicate",
+        "arrived",
+        "done_here",
+        "write_token",
+    ];
+    let row = vec![
+        id,
+        erased.duplicate.to_string(),
+        erased.arrived.to_string(),
+        erased.done_here.to_string(),
+        erased.write_token.clone(),
+    ];
+    let rows = || Rows::new(header, [row]);
+    context.show("EraseReportResponse", &erased, rows, None)?;
+    if validate_only {
+        return Ok(());
+    }
+    if !erased.arrived {
+        context.say("the report has not arrived; it is erased when it comes")?;
+    }
+    context.say(
+        "stores are compacted within seconds: `node status` tells what is pending; \
+         backups lose it when they are taken again",
+    )
 }
 
 /// Shows the answer to one report, which holds its acknowledgement.

@@ -1,5 +1,6 @@
 //! Enumerations of the wire: a number that we do not know is a mistake, not a default.
 
+use ascertain_domain::erasure::Scope;
 use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::place::PlaceKind;
 use ascertain_domain::report::{Extent, Modality, Polarity};
@@ -26,6 +27,15 @@ pub(super) fn required<E: TryFrom<i32>>(number: i32, field: &str, v: &mut Violat
         return None;
     }
     known(number, field, v)
+}
+
+/// How much of a report is to be erased.
+pub(super) fn scope(number: i32, field: &str, v: &mut Violations) -> Option<Scope> {
+    match required::<v1::ErasureScope>(number, field, v)? {
+        v1::ErasureScope::Content => Some(Scope::Content),
+        v1::ErasureScope::Report => Some(Scope::Report),
+        v1::ErasureScope::Unspecified => None,
+    }
 }
 
 /// The marking; WHITE is the old name of CLEAR. `None` for unspecified.

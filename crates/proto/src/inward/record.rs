@@ -3,15 +3,17 @@
 
 mod report;
 
-use ascertain_domain::id::Digest;
+use ascertain_domain::erasure::Scope;
+use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::registry::{RegistryChange, Version};
 use ascertain_domain::report::Report;
-use ascertain_domain::violation::{Violation, Violations};
+use ascertain_domain::tombstone::erased_report;
+use ascertain_domain::violation::{Reason, Violation, Violations};
 use log::v1::record_body::Content;
 use log::v1::registry_change::Entity;
 use prost::Message as _;
 
-use super::{registry, time};
+use super::{enums, registry, text, time};
 use crate::log;
 
 /// What a record says.
@@ -27,6 +29,10 @@ pub enum Body {
         /// That sequence, inclusive.
         registry_sequence: u64,
     },
+    /// What a report held is erased, wherever it is or comes.
+    Erasure(ReportKey, Scope),
+    /// The tombstone of a report's body.
+    Erased(ReportKey),
 }
 
 /// Why a body cannot be read.
@@ -48,6 +54,9 @@ pub enum DecodeError {
 /// # Errors
 /// [`DecodeError`] says which field cannot be read.
 pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
+    if let Some(key) = erased_report(bytes) {
+        return Ok(Body::Erased(key));
+    }
     let body = log::v1::RecordBody::decode(bytes)?;
     match &body.content {
         Some(Content::Report(recorded)) => {
@@ -59,7 +68,25 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
         Some(Content::Adopt(adopt)) => Ok(Body::Adopt {
             registry_sequence: adopt.registry_sequence,
         }),
+        Some(Content::Erasure(erasure)) => erasure_of(erasure),
         None => Err(absent(&body, bytes)),
+    }
+}
+
+fn erasure_of(erasure: &log::v1::Erasure) -> Result<Body, DecodeError> {
+    let mut v = Violations::at("erasure");
+    let partner = PartnerId::new(&*erasure.partner_id)
+        .map_err(|error| text::add_id_error(&error, "partner_id", &mut v));
+    let report = ReportId::parse(&erasure.report_id);
+    if report.is_none() {
+        v.add("report_id", Reason::InvalidUuid, "is no UUID");
+    }
+    let scope = enums::scope(erasure.scope, "scope", &mut v);
+    match (partner, report, scope) {
+        (Ok(partner), Some(report), Some(scope)) => {
+            Ok(Body::Erasure(ReportKey { partner, report }, scope))
+        }
+        _ => Err(first(v)),
     }
 }
 
@@ -119,7 +146,6 @@ fn absent(body: &log::v1::RecordBody, bytes: &[u8]) -> DecodeError {
 }
 
 fn missing(field: &str, v: &mut Violations) {
-    use ascertain_domain::violation::Reason;
     v.add(field, Reason::Required, "is missing");
 }
 

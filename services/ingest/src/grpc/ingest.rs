@@ -69,6 +69,14 @@ impl IngestService for IngestHandler {
         Ok(Response::new(v1::RetractReportResponse { acknowledgement }))
     }
 
+    async fn erase_report(
+        &self,
+        request: Request<v1::EraseReportRequest>,
+    ) -> Result<Response<v1::EraseReportResponse>, Status> {
+        let erased = self.0.erase(&Caller::local(), request.get_ref()).await;
+        erased.map(Response::new).map_err(Refusal::into_status)
+    }
+
     async fn submit_reports(
         &self,
         request: Request<Streaming<v1::SubmitReportsRequest>>,

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use ascertain_domain::id::{Digest, ReportId, ReportKey};
+use ascertain_domain::erasure::Scope;
+use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Sequence};
-use ascertain_proto::store::v1::{LedgerCheckpoint, LedgerEntry, WritePosition};
+use ascertain_proto::store::v1::{LedgerCheckpoint, LedgerEntry, LedgerErasure, WritePosition};
+use ascertain_proto::v1;
 use ascertain_store::{Batch, Family, Store, StoreError};
 use prost::Message as _;
 
-use super::{Checkpoint, Entry};
+use super::{Checkpoint, Entry, Erasure};
 
 /// The key of the log's incarnation among the checkpoints.
 const INCARNATION: &[u8] = b"incarnation";
@@ -42,6 +44,7 @@ pub(crate) struct Index {
     store: RwLock<Option<Store>>,
     reports: Family,
     checkpoints: Family,
+    erasures: Family,
 }
 
 impl Index {
@@ -50,6 +53,7 @@ impl Index {
         let index = Self {
             reports: store.family("r"),
             checkpoints: store.family("c"),
+            erasures: store.family("e"),
             store: RwLock::new(Some(store)),
         };
         let known = index.checkpoints.get(INCARNATION)?;
@@ -65,7 +69,7 @@ impl Index {
     /// Throws everything away but the incarnation.
     pub(crate) fn clear(&self) -> Result<(), IndexError> {
         // First the checkpoints: a crash in between leaves entries that come again.
-        for family in [&self.checkpoints, &self.reports] {
+        for family in [&self.checkpoints, &self.reports, &self.erasures] {
             let mut batch = Batch::new();
             for item in family.scan_prefix([]) {
                 let (key, _) = item?;
@@ -87,6 +91,31 @@ impl Index {
             .get(stored_key(key))?
             .map(|bytes| Entry::from_bytes(&bytes).ok_or(IndexError::Form))
             .transpose()
+    }
+
+    /// The erasure of a report.
+    pub(crate) fn erasure(&self, key: &ReportKey) -> Result<Option<Erasure>, IndexError> {
+        self.erasures
+            .get(stored_key(key))?
+            .map(|bytes| Erasure::from_bytes(&bytes).ok_or(IndexError::Form))
+            .transpose()
+    }
+
+    /// Every erasure, in the order of ids.
+    pub(crate) fn erasures(&self) -> Result<Vec<(ReportKey, Erasure)>, IndexError> {
+        let erasures = self.erasures.scan_prefix([]).map(|item| {
+            let (key, bytes) = item?;
+            let erasure = Erasure::from_bytes(&bytes);
+            key_of(&key).zip(erasure).ok_or(IndexError::Form)
+        });
+        erasures.collect()
+    }
+
+    /// Writes an erasure.
+    pub(crate) fn put_erasure(&self, key: &ReportKey, erasure: &Erasure) -> Result<(), IndexError> {
+        let mut batch = Batch::new();
+        batch.put(&self.erasures, stored_key(key), erasure.to_bytes());
+        self.commit(batch)
     }
 
     /// Whether any partner's report has this id.
@@ -112,9 +141,12 @@ impl Index {
         &self,
         partition: PartitionId,
         checkpoint: Checkpoint,
-        entries: &BTreeMap<ReportKey, Entry>,
+        (entries, erasures): (&BTreeMap<ReportKey, Entry>, &BTreeMap<ReportKey, Erasure>),
     ) -> Result<(), IndexError> {
         let mut batch = Batch::new();
+        for (key, erasure) in erasures {
+            batch.put(&self.erasures, stored_key(key), erasure.to_bytes());
+        }
         for (key, entry) in entries {
             batch.put(&self.reports, stored_key(key), entry.to_bytes());
         }
@@ -163,22 +195,71 @@ fn stored_key(key: &ReportKey) -> Vec<u8> {
     [key.report.0.as_bytes(), key.partner.as_str().as_bytes()].concat()
 }
 
+fn key_of(stored: &[u8]) -> Option<ReportKey> {
+    let (id, partner) = stored.split_first_chunk::<16>()?;
+    Some(ReportKey {
+        partner: PartnerId::new(std::str::from_utf8(partner).ok()?).ok()?,
+        report: ReportId(uuid::Uuid::from_bytes(*id)),
+    })
+}
+
+fn to_wire(positions: impl IntoIterator<Item = (u32, u64)>) -> Vec<WritePosition> {
+    let positions = positions.into_iter();
+    positions
+        .map(|(partition, sequence)| WritePosition {
+            partition,
+            sequence,
+        })
+        .collect()
+}
+
+fn from_wire<C: FromIterator<(u32, u64)>>(positions: Vec<WritePosition>) -> C {
+    let positions = positions.into_iter();
+    positions.map(|p| (p.partition, p.sequence)).collect()
+}
+
+impl Erasure {
+    /// The erasure as it is stored.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let scope = match self.scope {
+            Scope::Content => v1::ErasureScope::Content,
+            Scope::Report => v1::ErasureScope::Report,
+        };
+        let wire = LedgerErasure {
+            scope: scope.into(),
+            positions: to_wire(self.positions.clone()),
+            done: self.done,
+        };
+        wire.encode_to_vec()
+    }
+
+    /// A stored erasure; `None` for bytes that are none.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let wire = LedgerErasure::decode(bytes).ok()?;
+        let scope = match v1::ErasureScope::try_from(wire.scope).ok()? {
+            v1::ErasureScope::Content => Scope::Content,
+            v1::ErasureScope::Report => Scope::Report,
+            v1::ErasureScope::Unspecified => return None,
+        };
+        Some(Self {
+            scope,
+            positions: from_wire(wire.positions),
+            done: wire.done,
+        })
+    }
+}
+
 impl Entry {
     /// The entry as it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let positions = self.positions.iter();
         let wire = LedgerEntry {
             submitted_digest: self.submitted.0.to_vec(),
             body_digest: self.body.0.to_vec(),
             first_recorded_at_us: self.first_recorded_at.micros(),
             time_inconsistent: self.time_inconsistent,
-            positions: positions
-                .map(|(&partition, &sequence)| WritePosition {
-                    partition,
-                    sequence,
-                })
-                .collect(),
+            positions: to_wire(self.positions.clone()),
+            others: to_wire(self.others.iter().copied()),
         };
         wire.encode_to_vec()
     }
@@ -188,13 +269,13 @@ impl Entry {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let wire = LedgerEntry::decode(bytes).ok()?;
         let digest = |bytes: Vec<u8>| bytes.try_into().ok().map(Digest);
-        let positions = wire.positions.into_iter();
         Some(Self {
             submitted: digest(wire.submitted_digest)?,
             body: digest(wire.body_digest)?,
             first_recorded_at: Timestamp::from_micros(wire.first_recorded_at_us).ok()?,
             time_inconsistent: wire.time_inconsistent,
-            positions: positions.map(|p| (p.partition, p.sequence)).collect(),
+            positions: from_wire(wire.positions),
+            others: from_wire(wire.others),
         })
     }
 }

@@ -1,0 +1,308 @@
+//! Erasure: what was erased is in no file, and answers that rested on it say so.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use std::path::Path;
+use std::time::Duration;
+
+use ascertain_client::{Client, ClientError, Refusal};
+use ascertain_proto::v1::{
+    ControlState, EraseReportRequest, EraseReportResponse, ErasureGround, ErasureScope,
+    GetControlStateRequest, GetNodeStatusRequest, GetReportRequest, ListReportsRequest,
+    ReadOptions, RecordedReportView, Report, ReportSubmission, SubmitReportRequest,
+};
+use ascertain_standalone::scenario::Scenario;
+use ascertain_tests::Node;
+use prost::Message as _;
+
+const MORNING: &str = "2024-12-05T11:30:00+03:00";
+/// Words of the text of R9, and of nothing else.
+const TEXT: &str = "inside two north-western neighbourhoods";
+
+struct Told {
+    node: Node,
+    tokens: Vec<String>,
+    data: tempfile::TempDir,
+}
+
+impl Told {
+    async fn but(left_out: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let node = Node::start(data.path()).await.unwrap();
+        let scenario = Scenario::hama().unwrap();
+        node.apply(&scenario).await.unwrap();
+        let told = scenario.submissions.into_iter();
+        let told: Vec<ReportSubmission> = told
+            .filter(|s| !left_out.contains(&&*s.report.as_ref().unwrap().partner_reference))
+            .collect();
+        let acks = node.submit(&told).await.unwrap();
+        Self {
+            node,
+            tokens: acks.into_iter().map(|ack| ack.write_token).collect(),
+            data,
+        }
+    }
+
+    async fn erase(&mut self, reference: &str, scope: ErasureScope) -> EraseReportResponse {
+        let request = erasure(reference, scope);
+        let erased = self.node.client().erase_report(request).await.unwrap();
+        self.tokens.push(erased.write_token.clone());
+        erased
+    }
+
+    /// The belief as of that morning, but for what tells by which records and when it
+    /// became known.
+    async fn belief(&self, place: &str) -> ControlState {
+        let state = self.ask(place, None).await;
+        ControlState {
+            as_known_at: None,
+            input_digest: Vec::new(),
+            ..state
+        }
+    }
+
+    /// The state of that morning, as known then.
+    async fn then(&self, place: &str) -> ControlState {
+        self.ask(place, Some(MORNING)).await
+    }
+
+    async fn ask(&self, place: &str, as_known_at: Option<&str>) -> ControlState {
+        let read = ReadOptions {
+            as_of: Some(MORNING.parse().unwrap()),
+            as_known_at: as_known_at.map(|time| time.parse().unwrap()),
+            at_least: self.tokens.clone(),
+            ..ReadOptions::default()
+        };
+        let request = GetControlStateRequest {
+            place: place.to_owned(),
+            read: Some(read),
+        };
+        let answer = self.node.client().get_control_state(request).await;
+        answer.unwrap().state.unwrap()
+    }
+
+    async fn report(&self, reference: &str) -> Result<RecordedReportView, Box<Refusal>> {
+        let request = GetReportRequest {
+            report_id: hama(reference).report_id,
+            at_least: self.tokens.clone(),
+            ..GetReportRequest::default()
+        };
+        match self.node.client().get_report(request).await {
+            Ok(answer) => Ok(answer.report.unwrap()),
+            Err(ClientError::Refused(refusal)) => Err(refusal),
+            Err(other) => unreachable!("{other}"),
+        }
+    }
+
+    async fn listed(&self) -> Vec<String> {
+        let request = ListReportsRequest::default();
+        let listed = self.node.client().list_reports(request).await.unwrap();
+        let reports = listed.into_iter().map(|view| view.report.unwrap());
+        reports.map(|report| report.partner_reference).collect()
+    }
+}
+
+/// Waits until all roles of a node say that nothing is pending.
+async fn compacted(client: &Client, known: u64) {
+    let waiting = async {
+        loop {
+            let status = client
+                .get_node_status(GetNodeStatusRequest {})
+                .await
+                .unwrap();
+            let erasures = status.roles.iter().filter_map(|role| role.erasures);
+            let done = erasures.filter(|e| e.known == known && e.pending == 0);
+            if done.count() == 3 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting)
+        .await
+        .unwrap();
+}
+
+fn hama(reference: &str) -> Report {
+    let told = Scenario::hama().unwrap().submissions.into_iter();
+    let mut reports = told.filter_map(|submission| submission.report);
+    reports
+        .find(|report| report.partner_reference == reference)
+        .unwrap()
+}
+
+fn erasure(reference: &str, scope: ErasureScope) -> EraseReportRequest {
+    EraseReportRequest {
+        report_id: hama(reference).report_id,
+        scope: scope.into(),
+        ground: ErasureGround::Safety.into(),
+        ..EraseReportRequest::default()
+    }
+}
+
+/// Whether any file below a folder holds some bytes.
+fn holds(folder: &Path, what: &[u8]) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => holds(&path, what),
+            false => {
+                let bytes = std::fs::read(path).unwrap();
+                bytes.windows(what.len()).any(|window| window == what)
+            }
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erased_content_is_in_no_file_and_no_answer_moves() {
+    let mut told = Told::but(&[]).await;
+    let before = told.belief("sawaaek").await;
+    assert!(holds(told.data.path(), TEXT.as_bytes()));
+
+    let erased = told.erase("R9", ErasureScope::Content).await;
+    assert!(erased.arrived && erased.done_here && !erased.duplicate);
+    compacted(&told.node.client(), 1).await;
+    assert!(!holds(told.data.path(), TEXT.as_bytes()));
+    assert_eq!(told.belief("sawaaek").await, before);
+    let view = told.report("R9").await.unwrap();
+    assert_eq!(view.flags, ["CONTENT_ERASED"]);
+    let report = view.report.unwrap();
+    assert_eq!((report.text.as_str(), report.claims.len()), ("", 1));
+    assert!(told.erase("R9", ErasureScope::Content).await.duplicate);
+
+    // Sent again it is the same report, and its text is not kept.
+    let again = ReportSubmission {
+        report: Some(hama("R9")),
+        ..ReportSubmission::default()
+    };
+    assert!(told.node.submit(&[again]).await.unwrap()[0].duplicate);
+    // Nor after a restart.
+    let Told { node, data, .. } = told;
+    node.stop().await;
+    assert!(!holds(data.path(), TEXT.as_bytes()));
+    let node = Node::start(data.path()).await.unwrap();
+    compacted(&node.client(), 1).await;
+    assert!(!holds(data.path(), TEXT.as_bytes()));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_report_is_as_if_it_had_never_been_there_and_old_answers_say_so() {
+    let mut told = Told::but(&[]).await;
+    let old = told.then("sawaaek").await;
+    assert_eq!(old.erased_reports, 0);
+    let body = {
+        let bodies = ascertain_tests::bodies(&told.node.client()).await.unwrap();
+        let id = hama("R9").report_id.into_bytes();
+        let mut bodies = bodies.into_iter().map(|record| record.body);
+        bodies
+            .find(|body| body.windows(id.len()).any(|w| w == id))
+            .unwrap()
+    };
+    assert!(holds(told.data.path(), &body));
+
+    let erased = told.erase("R9", ErasureScope::Report).await;
+    assert!(erased.arrived && erased.done_here);
+    compacted(&told.node.client(), 1).await;
+    assert!(!holds(told.data.path(), &body));
+    assert!(!holds(told.data.path(), TEXT.as_bytes()));
+    let never = Told::but(&["R9"]).await;
+    for place in ["sawaaek", "hama-city"] {
+        assert_eq!(
+            told.belief(place).await,
+            never.belief(place).await,
+            "{place}"
+        );
+    }
+    // What was published is history; that it cannot be made again is said.
+    let published = told.then("sawaaek").await;
+    assert_eq!(published.erased_reports, 1);
+    let published = ControlState {
+        erased_reports: 0,
+        ..published
+    };
+    assert_eq!(published.encode_to_vec(), old.encode_to_vec());
+
+    let gone = told.report("R9").await.unwrap_err();
+    assert_eq!(gone.reason, "REPORT_ERASED");
+    let listed = told.listed().await;
+    assert!(!listed.contains(&"R9".to_owned()) && listed.contains(&"R10".to_owned()));
+    // It is not taken again.
+    let again = SubmitReportRequest {
+        report: Some(Report {
+            text: "another".to_owned(),
+            ..hama("R9")
+        }),
+        ..SubmitReportRequest::default()
+    };
+    assert!(told.node.client().submit_report(again).await.is_err());
+
+    // A node that makes its stores and its index anew comes to the same.
+    let Told { node, data, tokens } = told;
+    node.stop().await;
+    for role in ["ingest", "reconcile", "query"] {
+        std::fs::remove_dir_all(data.path().join(role).join("store")).unwrap();
+    }
+    let node = Node::start(data.path()).await.unwrap();
+    let told = Told { node, data, tokens };
+    assert_eq!(told.belief("sawaaek").await, never.belief("sawaaek").await);
+    assert_eq!(told.report("R9").await.unwrap_err().reason, "REPORT_ERASED");
+    told.node.stop().await;
+    assert!(!holds(told.data.path(), &body));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_erased_before_it_comes_is_never_kept() {
+    let mut told = Told::but(&["R9", "R10"]).await;
+    let before = told.belief("sawaaek").await;
+    let erased = told.erase("R9", ErasureScope::Content).await;
+    assert!(!erased.arrived && erased.done_here);
+    told.erase("R10", ErasureScope::Report).await;
+    let submit = |reference| SubmitReportRequest {
+        report: Some(hama(reference)),
+        ..SubmitReportRequest::default()
+    };
+    let taken = told
+        .node
+        .client()
+        .submit_report(submit("R9"))
+        .await
+        .unwrap();
+    told.tokens.push(taken.acknowledgement.unwrap().write_token);
+    assert!(!holds(told.data.path(), TEXT.as_bytes()));
+    assert_ne!(told.belief("sawaaek").await, before);
+    let refused = told.node.client().submit_report(submit("R10")).await;
+    let Err(ClientError::Refused(refused)) = refused else {
+        unreachable!("{refused:?}");
+    };
+    assert_eq!(refused.reason, "REPORT_ERASED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_erasure_is_refused_with_every_mistake() {
+    let told = Told::but(&[]).await;
+    let bad = EraseReportRequest {
+        report_id: "R9".to_owned(),
+        partner_id: "No Partner".to_owned(),
+        scope: 0,
+        ground: 9,
+        validate_only: false,
+    };
+    let refused = told.node.client().erase_report(bad).await;
+    let Err(ClientError::Refused(refused)) = refused else {
+        unreachable!("{refused:?}");
+    };
+    let found: Vec<(&str, &str)> = refused
+        .violations
+        .iter()
+        .map(|v| (&*v.field, &*v.reason))
+        .collect();
+    let expected = [
+        ("report_id", "INVALID_UUID"),
+        ("partner_id", "MALFORMED"),
+        ("scope", "REQUIRED"),
+        ("ground", "OUT_OF_RANGE"),
+    ];
+    assert_eq!(found, expected);
+}
