@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_client::{Client, ClientError, Refusal};
+use ascertain_log_remote::RemoteLog;
+use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::v1::{
     ControlState, EraseReportRequest, EraseReportResponse, ErasureGround, ErasureScope,
     GetControlStateRequest, GetNodeStatusRequest, GetReportRequest, ListReportsRequest,
     ReadOptions, RecordedReportView, Report, ReportSubmission, SubmitReportRequest,
+    VerifyNodeRequest,
 };
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::Node;
@@ -250,6 +254,59 @@ async fn an_erased_report_is_as_if_it_had_never_been_there_and_old_answers_say_s
     assert_eq!(told.report("R9").await.unwrap_err().reason, "REPORT_ERASED");
     told.node.stop().await;
     assert!(!holds(told.data.path(), &body));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
+    let mut told = Told::but(&[]).await;
+    let backup = tempfile::tempdir().unwrap();
+    let client = told.node.client();
+    let source = ascertain_backup::Source {
+        reports: Arc::new(RemoteLog::new(client.channel(), LogKind::Reports)),
+        states: Arc::new(RemoteLog::new(client.channel(), LogKind::States)),
+    };
+    let take = || ascertain_backup::take(&source, backup.path(), |_| ());
+    take().await.unwrap();
+    assert!(holds(backup.path(), TEXT.as_bytes()));
+    told.erase("R9", ErasureScope::Content).await;
+    told.erase("R10", ErasureScope::Report).await;
+    compacted(&client, 2).await;
+    take().await.unwrap();
+    assert!(!holds(backup.path(), TEXT.as_bytes()));
+    let id = hama("R10").report_id;
+    let claims = format!("{id}\x12\x03R10");
+    assert!(!holds(backup.path(), claims.as_bytes()));
+
+    // Reading all that the roles keep finds nothing wrong.
+    let request = VerifyNodeRequest::default();
+    let found = client.verify_node(request, |_| ()).await.unwrap();
+    let checks = found.roles.iter().flat_map(|role| &role.checks);
+    let problems: u64 = checks.map(|check| check.problem_count).sum();
+    assert_eq!(problems, 0, "{found:?}");
+    let held: Vec<_> = found
+        .roles
+        .iter()
+        .map(|r| (r.report_count, &r.reports))
+        .collect();
+    assert!(held.iter().all(|one| *one == held[0]), "{held:?}");
+
+    let believed = told.belief("hama-city").await;
+    drop(source);
+    told.node.stop().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    ascertain_backup::restore(backup.path(), elsewhere.path(), false, |_| (), |_| ())
+        .await
+        .unwrap();
+    let node = Node::start(elsewhere.path()).await.unwrap();
+    let restored = Told {
+        node,
+        tokens: Vec::new(),
+        data: elsewhere,
+    };
+    assert_eq!(restored.belief("hama-city").await, believed);
+    let gone = restored.report("R10").await.unwrap_err();
+    assert_eq!(gone.reason, "REPORT_ERASED");
+    restored.node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

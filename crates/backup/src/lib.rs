@@ -14,6 +14,7 @@
 //! so that no follower takes its position in the old ones for one in these. [`mend`]
 //! fills the gaps of damaged logs instead, and keeps what came after the backup.
 
+mod erased;
 mod error;
 mod hold;
 mod manifest;

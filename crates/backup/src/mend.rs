@@ -6,6 +6,7 @@ use ascertain_log::{FollowError, LogReader, PartitionId, Record, Sequence};
 use ascertain_log_file::{FileLog, OpenError};
 use futures::StreamExt;
 
+use crate::erased::Erased;
 use crate::error::BackupError;
 use crate::manifest::LogPart;
 use crate::restore::{aside, rename, restoring};
@@ -85,6 +86,7 @@ async fn mend_log(
     options.follows = damaged.follows();
     let whole = FileLog::open(options)?;
     let mut records = 0;
+    let mut erased = Erased::default();
     let ends = damaged.ends().await.map_err(failed)?;
     for ((partition, end), there) in (0..).map(PartitionId).zip(ends).zip(part.sequences()) {
         let until = end.last_sequence;
@@ -109,9 +111,12 @@ async fn mend_log(
                 }
             };
             after = batch.last().map_or(until, |last| last.position.sequence);
+            erased.note(&batch);
             whole.append_copied(batch).await?;
         }
     }
+    // A backup may hold what the log had erased since.
+    erased.erase(&whole).await?;
     drop(whole);
     // Held until it is out of the way.
     let set_aside = aside(path)?;

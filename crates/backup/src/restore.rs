@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ascertain_log::{Incarnation, LogReader};
+use ascertain_log::{Incarnation, LogReader, Record};
 use ascertain_log_file::FileLog;
 
 use crate::error::BackupError;
@@ -122,7 +122,8 @@ async fn copy_log(
         // What a later backup that was broken off has added is left out.
         end.last_sequence = last_sequence;
     }
-    copy(&from, &described, &log, copied).await?;
+    let mut copied = |batch: &[Record]| copied(batch.len());
+    copy(&from, &described, &log, &mut copied).await?;
     let failed = |source| BackupError::Follow { log: name, source };
     log.incarnation().await.map_err(failed)
 }

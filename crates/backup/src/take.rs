@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use ascertain_log::{End, Incarnation, LogReader, PartitionId, Sequence, now};
+use ascertain_log::{End, Incarnation, LogReader, PartitionId, Record, Sequence, now};
 use ascertain_log_file::FileLog;
 use futures::StreamExt;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::erased::Erased;
 use crate::error::BackupError;
 use crate::manifest::{Ends, LogPart, Manifest};
 use crate::verify::{file_hashes, records_of};
@@ -74,8 +75,28 @@ pub async fn take(
         at.done += records as u64;
         progress(at);
     };
-    copy(source.reports.as_ref(), &reports, &report_copy, &mut copied).await?;
-    copy(source.states.as_ref(), &states, &state_copy, &mut copied).await?;
+    let mut erased = Erased::default();
+    let mut copied_reports = |batch: &[Record]| {
+        erased.note(batch);
+        copied(batch.len());
+    };
+    copy(
+        source.reports.as_ref(),
+        &reports,
+        &report_copy,
+        &mut copied_reports,
+    )
+    .await?;
+    // What the log has erased since the last backup is in this folder still.
+    erased.erase(&report_copy).await?;
+    let mut copied_states = |batch: &[Record]| copied(batch.len());
+    copy(
+        source.states.as_ref(),
+        &states,
+        &state_copy,
+        &mut copied_states,
+    )
+    .await?;
     let new_records = at.done;
     // Closed, their files do not change any more.
     drop((report_copy, state_copy));
@@ -170,7 +191,7 @@ pub(crate) async fn copy(
     log: &dyn LogReader,
     described: &Described,
     copy: &FileLog,
-    copied: &mut impl FnMut(usize),
+    copied: &mut impl FnMut(&[Record]),
 ) -> Result<(), BackupError> {
     let failed = |source| BackupError::Follow {
         log: described.name,
@@ -187,9 +208,8 @@ pub(crate) async fn copy(
             let mut batch = batch.map_err(failed)?;
             batch.retain(|record| record.position.sequence <= end.last_sequence);
             after = batch.last().map_or(after, |last| last.position.sequence);
-            let records = batch.len();
-            copy.append_copied(batch).await?;
-            copied(records);
+            copy.append_copied(batch.clone()).await?;
+            copied(&batch);
         }
         reached(described, partition, after, end)?;
     }
