@@ -1,6 +1,7 @@
 //! One module for each noun.
 
 pub(crate) mod actor;
+pub(crate) mod adjudication;
 pub(crate) mod backtest;
 mod entity;
 pub(crate) mod node;

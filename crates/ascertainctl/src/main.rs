@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use commands::{actor, backtest, node, place, report, source, source_model, state};
+use commands::{actor, adjudication, backtest, node, place, report, source, source_model, state};
 use failure::Failure;
 use output::{Context, Format};
 
@@ -48,6 +48,11 @@ enum Command {
     /// Who controls a place, and why
     #[command(subcommand)]
     State(state::Command),
+    /// Rule who holds a place, beside what the evidence says
+    Adjudicate(adjudication::Args),
+    /// Rulings on places: list, take back
+    #[command(subcommand)]
+    Adjudication(adjudication::Command),
     /// Places of the registry
     #[command(subcommand)]
     Place(place::Command),
@@ -107,6 +112,8 @@ async fn run(
     match cli.command {
         Command::Report(command) => report::run(command, &mut context).await,
         Command::State(command) => state::run(command, &mut context).await,
+        Command::Adjudicate(args) => adjudication::adjudicate(args, &mut context).await,
+        Command::Adjudication(command) => adjudication::run(command, &mut context).await,
         Command::Place(command) => place::run(command, &mut context).await,
         Command::Actor(command) => actor::run(command, &mut context).await,
         Command::Source(command) => source::run(command, &mut context).await,

@@ -3,6 +3,7 @@
 //! [`ClientError::Refused`], and those of every call: unreachable, timed out.
 
 use ascertain_proto::v1 as pb;
+use pb::adjudication_service_client::AdjudicationServiceClient;
 use pb::ingest_service_client::IngestServiceClient;
 use pb::node_service_client::NodeServiceClient;
 use pb::query_service_client::QueryServiceClient;
@@ -38,6 +39,52 @@ impl Client {
     ) -> Result<pb::SubmitReportResponse, ClientError> {
         self.call(request, |channel, request| async move {
             ingest(channel).submit_report(request).await
+        })
+        .await
+    }
+
+    /// Rules on a place.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn adjudicate(
+        &self,
+        request: pb::AdjudicateRequest,
+    ) -> Result<pb::AdjudicateResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            AdjudicationServiceClient::new(channel)
+                .adjudicate(request)
+                .await
+        })
+        .await
+    }
+
+    /// Takes a ruling back.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn revoke_adjudication(
+        &self,
+        request: pb::RevokeAdjudicationRequest,
+    ) -> Result<pb::RevokeAdjudicationResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            AdjudicationServiceClient::new(channel)
+                .revoke_adjudication(request)
+                .await
+        })
+        .await
+    }
+
+    /// Reads the rulings on a place.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_adjudications(
+        &self,
+        request: pb::ListAdjudicationsRequest,
+    ) -> Result<pb::ListAdjudicationsResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).list_adjudications(request).await
         })
         .await
     }

@@ -15,7 +15,7 @@ pub use comparison::comparison;
 pub use explanation::explanation;
 pub use model::{learned, source_model};
 pub use report::{claim, originator, report};
-pub use state::state;
+pub use state::{adjudication, state};
 pub use summary::summary;
 pub use timeline::{Style, timeline};
 pub use words::{

@@ -6,6 +6,7 @@
 //! what an answer may depend on.
 
 pub mod actor;
+pub mod adjudication;
 pub mod erasure;
 pub mod evidence;
 pub mod id;

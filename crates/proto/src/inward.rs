@@ -3,6 +3,7 @@
 //! [`submission`] checks what partners send, [`registry`] what operators apply;
 //! [`record`] reads back what a log holds.
 
+pub mod adjudication;
 mod claim;
 mod content;
 mod enums;

@@ -6,6 +6,7 @@ mod model;
 pub use compare::{claim_between, group_difference, state_change};
 pub use model::{PRIOR_MODEL, learned_source, model_id, source_model};
 
+use ascertain_domain::adjudication::{Adjudication, Ruling};
 use ascertain_domain::id::ReportKey;
 use ascertain_domain::marking::{Audience, Marking};
 use ascertain_domain::report::Report;
@@ -264,6 +265,36 @@ fn claim_explanation(claim: &ascertain_engine::ClaimExplanation) -> v1::ClaimExp
     }
 }
 
+/// A ruling; `None` of a revocation.
+#[must_use]
+pub fn adjudication(
+    ruled: &Adjudication,
+    known_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+) -> Option<v1::Adjudication> {
+    let Ruling::So {
+        outcome: ruling,
+        from,
+        until,
+    } = &ruled.ruling
+    else {
+        return None;
+    };
+    let named = outcome(ruling, Ppm(0));
+    Some(v1::Adjudication {
+        adjudication_id: ruled.id.to_string(),
+        place_id: ruled.place.to_string(),
+        kind: named.kind,
+        side_id: named.side_id,
+        reason: ruled.reason.clone(),
+        valid_from: Some(timestamp(*from)),
+        valid_until: until.map(timestamp),
+        partner_id: ruled.partner.to_string(),
+        known_at: Some(timestamp(known_at)),
+        revoked_at: revoked_at.map(timestamp),
+    })
+}
+
 /// How a state was computed.
 #[derive(Debug, Clone, Copy)]
 pub struct Method<'a> {
@@ -322,6 +353,7 @@ pub fn control_state(state: &ControlState, method: Method<'_>) -> v1::ControlSta
         method_version: method.version.to_owned(),
         input_digest: state.input_digest.0.to_vec(),
         erased_reports: 0,
+        adjudication: None,
     }
 }
 

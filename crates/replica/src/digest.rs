@@ -49,6 +49,11 @@ impl RecordsDigest {
                 };
                 self.changes.insert((kind, id, Digest::of(&record.body)));
             }
+            Body::Adjudication(adjudication) => {
+                let id = adjudication.id.to_string();
+                let digest = Digest::of(&record.body);
+                self.changes.insert(("adjudication", id, digest));
+            }
             // They belong to one log; of a tombstone's report nothing is left to compare.
             Body::Adopt { .. } | Body::Erasure(..) | Body::Erased(_) => {}
         }

@@ -2,12 +2,14 @@
 //! partition 0, in memory, and the [`ReportReplica`] of the others, by place, in
 //! sled. Both are derived: they can be thrown away and read from the log again.
 
+mod adjudications;
 mod digest;
 mod erasures;
 mod names;
 mod registry;
 mod reports;
 
+pub use adjudications::{Adjudications, KnownAdjudication};
 pub use digest::{RecordsDigest, SetDigest, condense_entry, method_of};
 pub use erasures::Erased;
 pub use names::ModelNames;

@@ -62,7 +62,11 @@ async fn run(
                 source,
             })? {
                 Body::Registry(change, _, version) => changes.push((sequence, version, change)),
-                Body::Report(_) | Body::Adopt { .. } | Body::Erasure(..) | Body::Erased(_) => {
+                Body::Report(_)
+                | Body::Adopt { .. }
+                | Body::Erasure(..)
+                | Body::Adjudication(_)
+                | Body::Erased(_) => {
                     tracing::warn!(sequence, "partition 0 holds what is no registry record");
                 }
             }

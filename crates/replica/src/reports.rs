@@ -27,6 +27,7 @@ use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_store::{Batch, Family, Store};
 use bytes::{Buf, Bytes};
 
+use crate::adjudications::Adjudications;
 use crate::erasures::{Erased, Erasures};
 use crate::{ReplicaError, SetDigest};
 
@@ -43,6 +44,7 @@ pub struct ReportReplica {
     places: Family,
     links: Family,
     erasures: Erasures,
+    adjudications: Adjudications,
     seen: Family,
     cache: Arc<Mutex<Decoded>>,
 }
@@ -62,6 +64,8 @@ pub enum Taken {
     /// Something was erased: what, and what was known of it here before. Where only content
     /// went, nothing that answers rest on is gone.
     Erasure(ReportKey, Scope, ErasedReport),
+    /// Somebody ruled on a place, or took a ruling back.
+    Adjudication(PlaceId),
     /// Nothing that belongs into a place partition.
     Other,
 }
@@ -97,6 +101,7 @@ impl ReportReplica {
             places: store.family("place"),
             links: store.family("link"),
             erasures: Erasures::new(store),
+            adjudications: Adjudications::new(store),
             seen: store.family("seen"),
             cache: Arc::default(),
         }
@@ -154,6 +159,10 @@ impl ReportReplica {
                     let gone = self.erase(at, &key, scope, &mut staged, batch)?;
                     erased += 1;
                     Taken::Erasure(key, scope, gone)
+                }
+                Body::Adjudication(adjudication) => {
+                    self.adjudications.stage(record, &adjudication.place, batch);
+                    Taken::Adjudication(adjudication.place)
                 }
                 Body::Registry(..) | Body::Erased(_) => Taken::Other,
             });
@@ -413,6 +422,12 @@ impl ReportReplica {
         value
             .map(|value| known_report(partition, sequence, value))
             .transpose()
+    }
+
+    /// The rulings on places.
+    #[must_use]
+    pub fn adjudications(&self) -> &Adjudications {
+        &self.adjudications
     }
 
     /// How far the store has erased what it was told to.

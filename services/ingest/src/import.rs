@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ascertain_access::Caller;
 use ascertain_domain::erasure::Scope;
-use ascertain_domain::id::Digest;
+use ascertain_domain::id::{Digest, PlaceId};
 use ascertain_domain::marking::Marking;
 use ascertain_domain::registry::{RegistryChange, Version, View};
 use ascertain_domain::time::Timestamp;
@@ -107,6 +107,10 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
             let answer = import_erasure(core, caller, &wire).await;
             (key.report.to_string(), answer)
         }
+        Body::Adjudication(ruled) => {
+            let id = ruled.id.to_string();
+            (id, import_ruling(core, record, &ruled.place, &wire).await)
+        }
         Body::Erased(key) => (key.report.to_string(), Err(Refusal::erased())),
         Body::Adopt { .. } => {
             let what = "belongs to the log that it stands in; leave it out";
@@ -200,6 +204,53 @@ async fn import_report(
         first_recorded_at: Some(first_recorded_at),
         flags: flags.into_iter().collect(),
         pending_links: Vec::new(),
+    })
+}
+
+async fn import_ruling(
+    core: &Arc<Core>,
+    record: v1::ImportedRecord,
+    place: &PlaceId,
+    wire: &log::v1::RecordBody,
+) -> Answer {
+    let Some((key, entry)) = entry_of(wire, Digest::of(&record.body)) else {
+        let what = "lacks the digest of its request";
+        return Err(Refusal::field("body", Reason::Malformed, what));
+    };
+    let reservation = loop {
+        match core.ledger.ask(&key)? {
+            Known::New(reservation) => break reservation,
+            Known::UnderWay(mut decided) => while decided.changed().await.is_ok() {},
+            Known::Accepted(known) => return Ok(core.acknowledge_again(key.report, &known)),
+        }
+    };
+    let registry = core.registry.current();
+    let partitions = core.partitions.of([place], registry.domain.latest());
+    let partitions = partitions.map_err(|place| {
+        let what = format!("place `{place}` is not in the registry; import the registry first");
+        Refusal::field("body.adjudication.place_id", Reason::PlaceUnknown, what)
+    })?;
+    let appends = partitions.into_iter().map(|partition| Append {
+        partition,
+        body: record.body.clone(),
+        content: record.content.clone(),
+        registry_sequence: Sequence(registry.domain.last_sequence()),
+        recorded: Recorded::Now,
+    });
+    let appends: Vec<Append> = appends.collect();
+    let first_recorded_at = outward::timestamp(entry.first_recorded_at);
+    let pending = vec![Pending {
+        reservation,
+        entry,
+        appends: appends.len(),
+    }];
+    let written = core.writer.write(appends, pending).await;
+    let positions = written.map_err(|failed| Refusal::from(&failed.error))?;
+    Ok(v1::Acknowledgement {
+        report_id: key.report.to_string(),
+        write_token: core.token(&positions),
+        first_recorded_at: Some(first_recorded_at),
+        ..v1::Acknowledgement::default()
     })
 }
 

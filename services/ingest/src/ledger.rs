@@ -288,6 +288,15 @@ impl Ledger {
         }
     }
 
+    /// Where a report or a ruling that was accepted stands.
+    pub(crate) fn positions(&self, key: &ReportKey) -> Result<BTreeMap<u32, u64>, IndexError> {
+        if let Some(Slot::Accepted(entry)) = self.overlay().get(key) {
+            return Ok(entry.positions.clone());
+        }
+        let entry = self.index.get(key)?;
+        Ok(entry.map(|entry| entry.positions).unwrap_or_default())
+    }
+
     /// Where a report stands, all of its recordings.
     pub(crate) fn recordings(&self, key: &ReportKey) -> Result<Vec<(u32, u64)>, IndexError> {
         let entry = self.index.get(key)?;
@@ -438,7 +447,7 @@ pub(crate) fn stands_as_stated(record: &Record, known_before: Option<Timestamp>)
     })
 }
 
-/// The key and entry of a recorded report; `None` for every other record.
+/// The key and entry of a recorded report or ruling; `None` for every other record.
 fn read(record: &Record) -> Option<(ReportKey, Entry)> {
     let body = log::v1::RecordBody::decode(record.body.clone()).ok()?;
     let position = record.position;
@@ -461,21 +470,31 @@ fn read_erasure(record: &Record) -> Option<(ReportKey, Erasure)> {
     Some((key, erasure))
 }
 
-/// The key and entry, without positions, of a body that holds a report.
+/// The key and entry, without positions, of a body that holds a report or a ruling: their
+/// ids are of one kind.
 pub(crate) fn entry_of(body: &log::v1::RecordBody, digest: Digest) -> Option<(ReportKey, Entry)> {
-    let Some(Content::Report(recorded)) = &body.content else {
-        return None;
+    let (id, submitted, time_inconsistent) = match &body.content {
+        Some(Content::Report(recorded)) => (
+            &recorded.report.as_ref()?.report_id,
+            &recorded.submitted_digest,
+            recorded.time_inconsistent,
+        ),
+        Some(Content::Adjudication(record)) => {
+            let ruled = record.adjudication.as_ref()?;
+            (&ruled.adjudication_id, &record.submitted_digest, false)
+        }
+        _ => return None,
     };
     let stamp = body.stamp.as_ref()?;
     let key = ReportKey {
         partner: PartnerId::new(&stamp.partner_id).ok()?,
-        report: ReportId::parse(&recorded.report.as_ref()?.report_id)?,
+        report: ReportId::parse(id)?,
     };
     let entry = Entry {
-        submitted: Digest(recorded.submitted_digest.as_slice().try_into().ok()?),
+        submitted: Digest(submitted.as_slice().try_into().ok()?),
         body: digest,
         first_recorded_at: inward::timestamp(stamp.first_recorded_at.as_ref()?).ok()?,
-        time_inconsistent: recorded.time_inconsistent,
+        time_inconsistent,
         positions: BTreeMap::new(),
         others: BTreeSet::new(),
     };

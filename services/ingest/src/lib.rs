@@ -4,6 +4,7 @@
 //! ports and the drain.
 
 mod accept;
+mod adjudicate;
 mod adopt;
 mod apply;
 mod counters;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use ascertain_log::LogWriter;
 use ascertain_log_file::{FileLog, FileLogOptions};
-use ascertain_proto::v1::{ingest_service_server, registry_service_server};
+use ascertain_proto::v1::{
+    adjudication_service_server, ingest_service_server, registry_service_server,
+};
 use ascertain_runtime::{Config, Machine, blocking};
 use ascertain_store::{Store, StoreOptions};
 
 /// The gRPC services whose health is that of this role.
 pub const SERVICES: &[&str] = &[
+    adjudication_service_server::SERVICE_NAME,
     ingest_service_server::SERVICE_NAME,
     registry_service_server::SERVICE_NAME,
 ];

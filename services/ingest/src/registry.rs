@@ -165,7 +165,13 @@ fn take_in(registered: &mut Registered, record: &Record) -> anyhow::Result<()> {
             };
             registered.apply(sequence, change);
         }
-        Ok(Body::Report(_) | Body::Adopt { .. } | Body::Erasure(..) | Body::Erased(_)) => {}
+        Ok(
+            Body::Report(_)
+            | Body::Adopt { .. }
+            | Body::Erasure(..)
+            | Body::Adjudication(_)
+            | Body::Erased(_),
+        ) => {}
         // To go on without a place that others see would be to answer wrongly.
         Err(error) => {
             return Err(anyhow::Error::new(error).context(format!(

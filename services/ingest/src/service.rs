@@ -9,6 +9,7 @@ use ascertain_log::{
 use ascertain_proto::inward::submission::Salt;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1;
+use ascertain_proto::v1::adjudication_service_server::AdjudicationServiceServer;
 use ascertain_proto::v1::ingest_service_server::IngestServiceServer;
 use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
 use ascertain_runtime::{Machine, Role, Shutdown, SpaceWait, Tasks, blocking};
@@ -217,6 +218,8 @@ impl Ingest {
         let limit = self.core.settings.max_message_bytes;
         let ingest = IngestServiceServer::new(grpc::IngestHandler(Arc::clone(&self.core)));
         let registry = RegistryServiceServer::new(grpc::RegistryHandler(Arc::clone(&self.core)));
+        let adjudication = grpc::AdjudicationHandler(Arc::clone(&self.core));
+        let adjudication = AdjudicationServiceServer::new(adjudication);
         let ready = self.core.ready.clone();
         #[allow(clippy::result_large_err)] // tonic's
         let gate = move |request| match *ready.borrow() {
@@ -227,9 +230,11 @@ impl Ingest {
             ingest.max_decoding_message_size(limit),
             registry.max_decoding_message_size(limit),
         );
+        let adjudication = adjudication.max_decoding_message_size(limit);
         routes
             .add_service(InterceptedService::new(ingest, gate.clone()))
-            .add_service(InterceptedService::new(registry, gate));
+            .add_service(InterceptedService::new(registry, gate.clone()))
+            .add_service(InterceptedService::new(adjudication, gate));
     }
 
     /// The role, for the node service.

@@ -36,6 +36,8 @@ pub(crate) struct Answer<T> {
     sealed: Option<Box<v1::ControlState>>,
     /// Reports that were known then and have been erased since.
     pub erased: u32,
+    /// What an operator ruled for its times.
+    pub ruled: Option<Box<v1::Adjudication>>,
 }
 
 impl<T> Answer<T> {
@@ -56,11 +58,12 @@ impl Answer<ControlState> {
             None => outward::control_state(&self.found, self.method()),
         };
         state.erased_reports = self.erased;
+        state.adjudication = self.ruled.as_deref().cloned();
         state
     }
 
     /// A state as it was published, by whatever method.
-    pub(crate) fn published(entry: StateEntry, erased: u32) -> Result<Self, QueryError> {
+    pub(crate) fn published(entry: StateEntry) -> Result<Self, QueryError> {
         let missing = QueryError::Unreadable("an entry without a state");
         let published = entry.state.ok_or(missing)?;
         Ok(Self {
@@ -68,7 +71,8 @@ impl Answer<ControlState> {
             method_version: published.method_version.as_str().into(),
             source_model: published.source_model.as_str().into(),
             sealed: Some(Box::new(published)),
-            erased,
+            erased: 0,
+            ruled: None,
         })
     }
 }
@@ -83,6 +87,12 @@ pub(crate) struct Resolved<'a> {
     pub as_known_at: Timestamp,
     /// Whether the question is what was believed at a moment of that moment.
     of_then: bool,
+}
+
+impl Resolved<'_> {
+    fn times(&self) -> (Timestamp, Timestamp) {
+        (self.as_of, self.as_known_at)
+    }
 }
 
 impl Replica {
@@ -292,7 +302,10 @@ impl Replica {
             entry => (entry, None),
         };
         if let Some(published) = of_another.filter(|_| resolved.of_then) {
-            return Answer::published(published, self.erased_since(resolved)?);
+            let mut published = Answer::published(published)?;
+            published.erased = self.erased_since(resolved)?;
+            published.ruled = self.ruled(&resolved.place.id, resolved.times())?;
+            return Ok(published);
         }
         if let Some(point) = entry.and_then(|e| e.resume) {
             let times = (resolved.as_of, resolved.as_known_at);
@@ -319,7 +332,20 @@ impl Replica {
             source_model: self.models.in_force(resolved.registry, asked.audience),
             sealed: None,
             erased: self.erased_since(resolved)?,
+            ruled: self.ruled(&resolved.place.id, resolved.times())?,
         })
+    }
+
+    /// What was ruled on a place for a valid time, as known at a knowledge time.
+    pub(crate) fn ruled(
+        &self,
+        place: &PlaceId,
+        (as_of, known_at): (Timestamp, Timestamp),
+    ) -> Result<Option<Box<v1::Adjudication>>, QueryError> {
+        let rulings = self.reports.adjudications();
+        let ruled = rulings.in_force(place, as_of, known_at)?;
+        let wire = ruled.and_then(|r| outward::adjudication(&r.adjudication, r.known_at, None));
+        Ok(wire.map(Box::new))
     }
 
     fn erased_since(&self, resolved: &Resolved<'_>) -> Result<u32, QueryError> {

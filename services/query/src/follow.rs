@@ -165,7 +165,7 @@ impl Replica {
                     self.tombstones
                         .note(&record.position, (key, *scope), gone, &mut writes);
                 }
-                Taken::Adopt | Taken::Other => {}
+                Taken::Adjudication(_) | Taken::Adopt | Taken::Other => {}
             }
         }
         Ok(writes)

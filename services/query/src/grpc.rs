@@ -15,9 +15,10 @@ use ascertain_proto::v1::{
     BatchGetControlStatesRequest, BatchGetControlStatesResponse, CompareControlStatesRequest,
     CompareControlStatesResponse, ExplainControlStateRequest, ExplainControlStateResponse,
     GetControlHistoryRequest, GetControlHistoryResponse, GetControlStateRequest,
-    GetControlStateResponse, GetReportRequest, GetReportResponse, ListControlStatesRequest,
-    ListControlStatesResponse, ListReportsRequest, ListReportsResponse, ReadOptions, Reason,
-    WatchControlStatesRequest, WatchControlStatesResponse,
+    GetControlStateResponse, GetReportRequest, GetReportResponse, ListAdjudicationsRequest,
+    ListAdjudicationsResponse, ListControlStatesRequest, ListControlStatesResponse,
+    ListReportsRequest, ListReportsResponse, ReadOptions, Reason, WatchControlStatesRequest,
+    WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
 use ascertain_runtime::Shutdown;
@@ -279,6 +280,33 @@ impl QueryService for Handler {
         request: Request<CompareControlStatesRequest>,
     ) -> Result<Response<CompareControlStatesResponse>, Status> {
         Ok(Response::new(self.compare(request.into_inner()).await?))
+    }
+
+    async fn list_adjudications(
+        &self,
+        request: Request<ListAdjudicationsRequest>,
+    ) -> Result<Response<ListAdjudicationsResponse>, Status> {
+        let request = request.into_inner();
+        let clocks = (self.now(), self.replica.frontier());
+        let known_by = known_at("as_known_at", request.as_known_at.as_ref(), clocks)?;
+        see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        see_registry(&self.replica, self.patience).await?;
+        if let Some(known_by) = known_by {
+            see_all_known(&self.replica, known_by, self.patience).await?;
+        }
+        let known_by = known_by.unwrap_or(Timestamp::MAX);
+        let adjudications = self.replica.blocking(move |replica| {
+            let registry = replica.registry.snapshot();
+            let place = find("place", &request.place, registry.latest())?;
+            let known = replica.reports.adjudications().of(&place.id, known_by)?;
+            let known = known.iter().take(MAX_PAGE);
+            Ok(known
+                .filter_map(|k| outward::adjudication(&k.adjudication, k.known_at, k.revoked_at))
+                .collect())
+        });
+        Ok(Response::new(ListAdjudicationsResponse {
+            adjudications: adjudications.await?,
+        }))
     }
 
     async fn get_report(

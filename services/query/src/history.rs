@@ -168,7 +168,7 @@ impl Replica {
         };
         let before = after.map(|after| self.states.published_by(&place.id, after));
         let before = before.transpose()?.flatten();
-        let before = before.map(|before| Answer::published(before, 0));
+        let before = before.map(Answer::published);
         let mut before = before.transpose()?;
         let up_to = self.seen_of(&place);
         let states = &self.states;
@@ -193,9 +193,11 @@ impl Replica {
                 StateCause::Registry => HistoryCause::Registry,
                 StateCause::Model => HistoryCause::Model,
                 StateCause::Erasure => HistoryCause::Erasure,
+                StateCause::Adjudication => HistoryCause::Adjudication,
             };
-            let erased = self.tombstones.since(&family, known_at)?;
-            let state = Answer::published(entry, erased)?;
+            let mut state = Answer::published(entry)?;
+            state.erased = self.tombstones.since(&family, known_at)?;
+            state.ruled = self.ruled(&place.id, (state.found.as_of, known_at))?;
             let last = before.as_ref().map(|before| &before.found);
             points.extend(point(last, &state, cause, page.only_changes));
             before = Some(state);

@@ -66,6 +66,7 @@ pub(crate) async fn registry_before(
                 | Body::Report(_)
                 | Body::Adopt { .. }
                 | Body::Erasure(..)
+                | Body::Adjudication(_)
                 | Body::Erased(_) => {}
             }
         }

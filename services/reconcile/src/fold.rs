@@ -77,6 +77,9 @@ impl Folder {
             let affected = affected_places(&gone.bore_on, view).into_iter();
             places.extend(affected.map(|id| (id, StateCause::Erasure)));
         }
+        if let Taken::Adjudication(place) = taken {
+            places.insert(place.clone(), StateCause::Adjudication);
+        }
         let temper = |view: View<'_>| view.source_model(Audience::Clear).map(|model| model.temper);
         let mut step = Step {
             view,
@@ -123,7 +126,9 @@ impl Folder {
             None => self.anew(place, view, position)?,
         };
         let last = self.published.entry(&place.id)?;
-        if last.is_none() && !folded.has_evidence() {
+        // What is ruled moves no number; whoever watches the place is told all the same.
+        let is_ruled = step.cause == StateCause::Adjudication;
+        if last.is_none() && !folded.has_evidence() && !is_ruled {
             return Ok(None);
         }
         let known_at: Timestamp = position.known_at;
@@ -146,7 +151,8 @@ impl Folder {
             resume: Some(resume::outward(&point)),
             cause: step.cause.into(),
         };
-        let unchanged = step.same_temper
+        let unchanged = !is_ruled
+            && step.same_temper
             && last
                 .is_some_and(|last| last.resume == entry.resume && sides(&last) == sides(&entry));
         Ok((!unchanged).then_some(entry))

@@ -1,10 +1,13 @@
 //! A control state as a page of text.
 
-use ascertain_proto::v1::{Contribution, ControlState, KnowledgeBasis, ReportReference};
+use ascertain_proto::v1::{
+    Adjudication, Contribution, ControlState, KnowledgeBasis, OutcomeKind, ReportReference,
+};
 
 use super::DISCLAIMER;
 use super::words::{
     analytic_confidence, interest, likelihood, outcome_name, percent, span, status, time, when,
+    word,
 };
 
 /// Where values begin, counted from the left.
@@ -28,6 +31,15 @@ pub(super) fn head(state: &ControlState) -> String {
     text += &line("as known at", &known_at(state));
     let besieged = if state.besieged { ", besieged" } else { "" };
     text += &line("status", &format!("{}{besieged}", status(state.status)));
+    if let Some(ruled) = &state.adjudication {
+        text += &line("adjudicated", &adjudication(ruled));
+    }
+    if state.erased_reports > 0 {
+        let count = state.erased_reports;
+        let reports = plural(count, "report");
+        let what = format!("rested on {count} {reports} erased since; it cannot be made again");
+        text += &line("erased", &what);
+    }
     text.push('\n');
     text += &odds(
         "who controls it",
@@ -75,6 +87,26 @@ pub(super) fn head(state: &ControlState) -> String {
         &format!("{:.0} % of sub-places", state.coverage * 100.0),
     );
     text
+}
+
+/// A ruling in one line, such as `opposition, from 2024-12-05T15:00:00Z on, by local: seen`.
+#[must_use]
+pub fn adjudication(ruled: &Adjudication) -> String {
+    let what = match ruled.kind() {
+        OutcomeKind::Side => ruled.side_id.clone(),
+        kind => word(kind.as_str_name(), "OUTCOME_KIND_"),
+    };
+    let until = match &ruled.valid_until {
+        Some(until) => format!("until {}", time(Some(until))),
+        None => "on".to_owned(),
+    };
+    let from = time(ruled.valid_from.as_ref());
+    let revoked = ruled.revoked_at.as_ref();
+    let revoked = revoked.map_or_else(String::new, |at| {
+        format!(" (taken back {})", time(Some(at)))
+    });
+    let (by, reason) = (&ruled.partner_id, &ruled.reason);
+    format!("{what}, from {from} {until}, by {by}: {reason}{revoked}")
 }
 
 /// What moved the answer.

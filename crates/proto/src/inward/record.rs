@@ -3,6 +3,7 @@
 
 mod report;
 
+use ascertain_domain::adjudication::Adjudication;
 use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::registry::{RegistryChange, Version};
@@ -13,7 +14,7 @@ use log::v1::record_body::Content;
 use log::v1::registry_change::Entity;
 use prost::Message as _;
 
-use super::{enums, registry, text, time};
+use super::{adjudication, enums, registry, text, time};
 use crate::log;
 
 /// What a record says.
@@ -31,6 +32,8 @@ pub enum Body {
     },
     /// What a report held is erased, wherever it is or comes.
     Erasure(ReportKey, Scope),
+    /// An operator's ruling.
+    Adjudication(Adjudication),
     /// The tombstone of a report's body.
     Erased(ReportKey),
 }
@@ -69,6 +72,12 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
             registry_sequence: adopt.registry_sequence,
         }),
         Some(Content::Erasure(erasure)) => erasure_of(erasure),
+        Some(Content::Adjudication(record)) => {
+            let mut v = Violations::at("adjudication");
+            let partner = body.stamp.as_ref().map_or("", |stamp| &stamp.partner_id);
+            let read = adjudication::read(partner, record, &mut v);
+            read.map(Body::Adjudication).ok_or_else(|| first(v))
+        }
         None => Err(absent(&body, bytes)),
     }
 }
