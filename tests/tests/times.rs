@@ -23,7 +23,7 @@ use ascertain_proto::v1::{
     HistoryCause, HistoryClock, ReadOptions, StateChange, StateComparison, StateTimes,
 };
 use ascertain_tests::{Archive, Chance, LATE_PLACE, Node, at, frames, long};
-use prost::Message as _;
+use prost::Message;
 use tonic::Code;
 
 const PLACE_PARTITIONS: u32 = 4;
@@ -191,7 +191,7 @@ async fn any_place_at_any_two_times_is_a_fold_from_nothing_over_what_was_known()
         };
         let got = told.state(place, as_of, as_known_at).await;
         let expected = told.known.state(place, as_of, as_known_at);
-        let bytes = |state: &Option<ControlState>| state.as_ref().map(|s| s.encode_to_vec());
+        let bytes = |state: &Option<ControlState>| state.as_ref().map(Message::encode_to_vec);
         assert_eq!(
             bytes(&got),
             bytes(&expected),
