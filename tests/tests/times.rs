@@ -401,6 +401,23 @@ async fn a_comparison_holds_both_states_and_what_lies_between() {
         mind.claims
             .is_sorted_by_key(|c| c.first_known_at.unwrap().seconds)
     );
+    // Weights are about the outcome that leads in the other state, as its own are.
+    let after = mind.after.as_ref().unwrap();
+    let leads = after
+        .outcomes
+        .iter()
+        .rev()
+        .max_by_key(|o| o.probability_ppm);
+    assert_eq!(mind.weighed.as_ref(), leads);
+    let mut compared = 0;
+    for group in &mind.groups {
+        let own = after.contributions.iter().find(|c| c.group == group.group);
+        if let Some(own) = own {
+            assert_eq!(group.weight_after, Some(own.weight));
+            compared += 1;
+        }
+    }
+    assert!(compared > 0);
     let again = told.compared("hama-city", now, then).await;
     assert_eq!((again.claims, again.before), (mind.claims, mind.after));
     // What changed on the ground: one knowledge time, two valid times.
