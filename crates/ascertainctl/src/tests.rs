@@ -179,6 +179,32 @@ impl IngestService for Fake {
     ) -> Result<Response<pb::SubmitReportResponse>, Status> {
         Err(Status::unimplemented(""))
     }
+    async fn correct_report(
+        &self,
+        request: Request<pb::CorrectReportRequest>,
+    ) -> Result<Response<pb::CorrectReportResponse>, Status> {
+        let request = request.into_inner();
+        let report_id = request.report.unwrap_or_default().report_id;
+        let pending_links = vec![format!("report:{}", request.corrects_report_id)];
+        let acknowledgement = Some(pb::Acknowledgement {
+            report_id,
+            pending_links,
+            ..Default::default()
+        });
+        Ok(Response::new(pb::CorrectReportResponse { acknowledgement }))
+    }
+    async fn retract_report(
+        &self,
+        request: Request<pb::RetractReportRequest>,
+    ) -> Result<Response<pb::RetractReportResponse>, Status> {
+        let request = request.into_inner();
+        let acknowledgement = Some(pb::Acknowledgement {
+            report_id: request.retraction_id,
+            write_token: format!("{:?}", request.retracted_by),
+            ..Default::default()
+        });
+        Ok(Response::new(pb::RetractReportResponse { acknowledgement }))
+    }
     type SubmitReportsStream = std::pin::Pin<
         Box<dyn tokio_stream::Stream<Item = Result<pb::SubmitReportsResponse, Status>> + Send>,
     >;

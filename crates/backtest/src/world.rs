@@ -17,7 +17,7 @@ use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
-    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Report,
+    Actors, Claim, Extent, Links, Modality, Originator, Polarity, Predicate, Report,
 };
 use ascertain_domain::source::{Alignment, Reporting, Source};
 use ascertain_domain::state::Ppm;
@@ -282,6 +282,7 @@ impl<'a> World<'a> {
             }],
             evidence: Vec::new(),
             text_simhash: None,
+            links: Links::default(),
             marking: Marking::Clear,
             time_inconsistent: false,
             statement_digest: digest,

@@ -42,6 +42,34 @@ impl Client {
         .await
     }
 
+    /// Stores a new version of a report.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn correct_report(
+        &self,
+        request: pb::CorrectReportRequest,
+    ) -> Result<pb::CorrectReportResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            ingest(channel).correct_report(request).await
+        })
+        .await
+    }
+
+    /// Takes a report back.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn retract_report(
+        &self,
+        request: pb::RetractReportRequest,
+    ) -> Result<pb::RetractReportResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            ingest(channel).retract_report(request).await
+        })
+        .await
+    }
+
     /// States places, actors and sources: all, or none.
     ///
     /// # Errors

@@ -52,6 +52,19 @@ impl IngestService for Shaky {
         Ok(Response::new(pb::SubmitReportResponse::default()))
     }
 
+    async fn correct_report(
+        &self,
+        _: Request<pb::CorrectReportRequest>,
+    ) -> Result<Response<pb::CorrectReportResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+    async fn retract_report(
+        &self,
+        _: Request<pb::RetractReportRequest>,
+    ) -> Result<Response<pb::RetractReportResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     type SubmitReportsStream = std::pin::Pin<
         Box<dyn futures::Stream<Item = Result<pb::SubmitReportsResponse, Status>> + Send>,
     >;

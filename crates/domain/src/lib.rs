@@ -18,4 +18,5 @@ pub mod simhash;
 pub mod source;
 pub mod state;
 pub mod time;
+pub mod tombstone;
 pub mod violation;

@@ -25,7 +25,9 @@ pub struct Report {
     pub relays: Vec<Relay>,
     /// When it was said.
     pub published_at: Timestamp,
-    /// What it claims.
+    /// How it stands to other reports of its partner.
+    pub links: Links,
+    /// What it claims; nothing, where it only takes another report back.
     pub claims: Vec<Claim>,
     /// Items of evidence that came with it, or that it points at; sorted.
     pub evidence: Vec<Evidence>,
@@ -72,6 +74,42 @@ impl Report {
     pub fn evidence_failed(&self) -> bool {
         !self.evidence.is_empty() && self.evidence.iter().all(|item| item.failed)
     }
+}
+
+/// How a report stands to others of the same partner. They may not have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Links {
+    /// Its version, from 1; 0 is the first, too.
+    pub version: u32,
+    /// Its first version, where it is not that itself.
+    pub root: Option<ReportId>,
+    /// A version that it corrects.
+    pub corrects: Option<ReportId>,
+    /// A report that it takes back, any version, and who does.
+    pub retracts: Option<(ReportId, Retractor)>,
+}
+
+impl Links {
+    /// Whether it bears on any other report.
+    #[must_use]
+    pub fn are_any(&self) -> bool {
+        self.to().next().is_some()
+    }
+
+    /// The reports that it names.
+    pub fn to(&self) -> impl Iterator<Item = ReportId> {
+        let retracts = self.retracts.map(|(report, _)| report);
+        [self.root, self.corrects, retracts].into_iter().flatten()
+    }
+}
+
+/// Who takes a report back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Retractor {
+    /// Who submitted it or passed it on: that report.
+    Submitter,
+    /// Its originator: also what others pass on of it.
+    Originator,
 }
 
 /// Who said it first.

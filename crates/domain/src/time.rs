@@ -125,6 +125,13 @@ pub struct TimeInterval {
 }
 
 impl TimeInterval {
+    /// Both bounds. Never inlined, for the reason that [`TimeInterval::end`] gives.
+    #[must_use]
+    #[inline(never)]
+    pub fn bounds(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.earliest, self.latest)
+    }
+
     /// The latest end that is known: the upper bound, else the lower.
     ///
     /// Never inlined: within `Option<TimeInterval>` rustc 1.95 reads one of the two

@@ -12,6 +12,7 @@ use crate::fold::{Family, Folded};
 use crate::group::{GroupFacts, group_id};
 use crate::item::Item;
 use crate::statement::statement;
+use crate::versions::{SetAside, sort_out};
 
 /// For so many groups, the strongest, it is told how things stood without them.
 const REFOLDED_GROUPS: usize = 32;
@@ -27,6 +28,8 @@ pub struct Explanation {
     pub previous_holder: Option<(Outcome, Ppm)>,
     /// The outcomes without any evidence.
     pub without_evidence: Vec<(Outcome, Ppm)>,
+    /// The reports that name the place, or places beside it, and no longer count.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// A group taken apart.
@@ -135,6 +138,7 @@ pub fn explain(family: Family<'_>, as_of: Timestamp, as_known_at: Timestamp) -> 
         previous_holder: previous.map(|side| state.outcomes[side].clone()),
         without_evidence: named(&folded.sides, &parts_per_million(&nothing_known)),
         groups,
+        set_aside: sort_out(family.reports, family.registry, family.audience).set_aside,
         state,
     }
 }

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey, SourceId};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
-use ascertain_domain::report::{Originator, Report};
+use ascertain_domain::report::{Originator, Report, Retractor};
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dependence::{Copies, Ledger};
 use ascertain_fusion::dynamics::Clash;
@@ -28,7 +28,7 @@ use crate::item::{Item, Reader, days, entered, feeds};
 use crate::pace::pace;
 use crate::parts::{Parts, bare};
 use crate::point::{GroupState, ResumePoint, SiegeClaim};
-use crate::records::one_of_each;
+use crate::versions::sort_out;
 
 /// What a fold reads.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,56 @@ pub struct Family<'a> {
     /// The reports of [`crate::family_places`] that are known, in any order, any
     /// number of times; others do no harm.
     pub reports: &'a [Arc<Report>],
+}
+
+/// What reports say of each other: whatever these names touch asks for a new fold.
+#[derive(Debug, Clone, Default)]
+struct Linked {
+    reports: BTreeSet<(ReportId, PartnerId)>,
+    /// The sources of which a word was taken back.
+    taken_back: BTreeSet<SourceId>,
+}
+
+impl Linked {
+    fn of<'a>(reports: impl Iterator<Item = &'a Arc<Report>> + Clone) -> Self {
+        let mut linked = Self::default();
+        let mut by_originators = BTreeSet::new();
+        for report in reports.clone() {
+            let names = report.links.to().chain(std::iter::once(report.id));
+            if report.links.are_any() {
+                let names = names.map(|id| (id, report.partner.clone()));
+                linked.reports.extend(names);
+            }
+            if let Some((id, Retractor::Originator)) = report.links.retracts {
+                by_originators.insert((id, report.partner.clone()));
+            }
+        }
+        // Which version of a report was named does not matter: its originator is one.
+        let touched = reports.filter(|report| {
+            !by_originators.is_empty()
+                && linked
+                    .reports
+                    .contains(&(report.id, report.partner.clone()))
+        });
+        linked.taken_back = touched
+            .filter_map(|report| match &report.originator {
+                Originator::Source(id) => Some(id.clone()),
+                Originator::Unregistered(_) => None,
+            })
+            .collect();
+        linked
+    }
+
+    fn bear_on(&self, report: &Report) -> bool {
+        let is_taken_back = || match &report.originator {
+            Originator::Source(id) => self.taken_back.contains(id),
+            Originator::Unregistered(_) => false,
+        };
+        report.links.are_any()
+            || (!self.reports.is_empty()
+                && self.reports.contains(&(report.id, report.partner.clone())))
+            || is_taken_back()
+    }
 }
 
 /// What a report did to a fold.
@@ -103,6 +153,8 @@ pub struct Folded {
     pub(crate) temper: f64,
     /// The last word of each source whose silence means *still so*.
     tracked: BTreeMap<GroupId, Word>,
+    /// What reports say of each other.
+    linked: Linked,
     /// The bodies of the reports taken. Partners share few names, so that ids come first.
     known: BTreeMap<(ReportId, PartnerId), Digest>,
     last: Option<(Timestamp, ReportKey)>,
@@ -145,12 +197,14 @@ impl Folded {
         let mut folded = Self::empty(place, audience, (registry, model));
         folded.keeps_items = keeps_items;
         folded.parts = Parts::of(place, audience, (registry, model));
-        for report in one_of_each(family.reports, family.audience) {
+        for report in &sort_out(family.reports, registry, audience).in_force {
             if left_out.is_none_or(|key| key != group_key(report)) {
                 // In the order in which they were known: nothing asks for a refold.
                 folded.take_modelled(family.place, family.registry, model, report);
             }
         }
+        let seen = family.reports.iter();
+        folded.linked = Linked::of(seen.filter(|r| audience.sees(r.marking)));
         folded
     }
 
@@ -164,7 +218,7 @@ impl Folded {
         let known = (family.registry, model);
         let mut folded = Self::empty(family.place, family.audience, known);
         folded.keeps_items = true;
-        for report in one_of_each(reports, family.audience) {
+        for report in &sort_out(reports, family.registry, family.audience).in_force {
             folded.take_modelled(family.place, family.registry, model, report);
         }
         folded
@@ -193,6 +247,7 @@ impl Folded {
             copies: Copies::new(),
             temper: temper(model),
             tracked: BTreeMap::new(),
+            linked: Linked::default(),
             known: BTreeMap::new(),
             last: None,
             reconstructed: false,
@@ -215,6 +270,9 @@ impl Folded {
     /// Adds a report. `place` and `registry` must be those of the fold so far: what
     /// changed there asks for a new one.
     pub fn take(&mut self, place: &Place, registry: View<'_>, report: &Arc<Report>) -> Taken {
+        if self.audience.sees(report.marking) && self.linked.bear_on(report) {
+            return Taken::Refold;
+        }
         let model = registry.source_model(self.audience);
         self.take_modelled(place, registry, model.map(Arc::as_ref), report)
     }

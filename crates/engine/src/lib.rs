@@ -2,7 +2,7 @@
 //! reports of a place's family that are known, and evaluate the fold at a time.
 //!
 //! ```text
-//!  reports ─ records (one of each) ─ bearing (which claims bear on the place)
+//!  reports ─ records (one of each) ─ versions (what still counts) ─ bearing (which claims bear on the place)
 //!          ─ effect (what each says of the outcomes) ─ fold ─ evaluate(T) ─ state
 //! ```
 //!
@@ -29,6 +29,7 @@ mod point;
 mod records;
 mod series;
 mod statement;
+mod versions;
 
 pub use between::{ClaimBetween, claims_between};
 pub use compare::{GroupDifference, StateChange, changes, group_differences, has_moved};
@@ -41,6 +42,7 @@ pub use pace::{Changes, declared_changes_only, pace};
 pub use point::{GroupState, ResumePoint, SiegeClaim, SubPlace};
 pub use records::{affected_places, family_places};
 pub use series::{Moment, series};
+pub use versions::{SetAside, Sorted, Why, sort_out};
 
 /// The method that computes the numbers; changes whenever they may.
 pub const METHOD_VERSION: &str = "prior-4";

@@ -24,7 +24,8 @@ pub struct Moment {
 ///
 /// Equal, but for the rounding of published numbers and for what is said of places
 /// within, to evaluating a fold of what was known at each time, and a fold of all;
-/// in one pass forward and one back.
+/// in one pass forward and one back. Versions and retractions are not looked at: every
+/// report counts from when it was known.
 #[must_use]
 pub fn series(family: Family<'_>, times: &[Timestamp]) -> Vec<Moment> {
     let model = family.registry.source_model(family.audience);

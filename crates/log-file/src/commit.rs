@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use ascertain_log::{Append, AppendError, Clock, End, Position, Record, place};
+use ascertain_log::{Append, AppendError, Clock, End, Erase, Position, Record, place};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use crate::copy;
 use crate::disk::{Lock, is_full};
+use crate::erase::erase;
 use crate::frame::{FRAME_HEADER_BYTES, FRAMES_START, encode, seed};
 use crate::read::{Place, Reader};
 use crate::segment::{Failure, Segment};
@@ -29,6 +30,8 @@ pub(crate) type Answer = Result<Vec<Position>, AppendError>;
 pub(crate) enum Request {
     /// Records.
     Append(Waiting),
+    /// What is to be erased.
+    Erase(Vec<Erase>, oneshot::Sender<Result<(), AppendError>>),
     /// A question: where all partitions end at one moment, between two groups.
     Ends(oneshot::Sender<Vec<End>>),
 }
@@ -91,6 +94,8 @@ struct Drained {
     appends: Vec<Waiting>,
     /// Bytes of their frames.
     bytes: usize,
+    /// What is to be erased, after what was appended.
+    erase: Vec<(Vec<Erase>, oneshot::Sender<Result<(), AppendError>>)>,
     /// Who asks for the ends; what was appended before is to be among them.
     asked: Vec<oneshot::Sender<Vec<End>>>,
 }
@@ -111,6 +116,7 @@ impl Committer {
             let Drained {
                 appends,
                 bytes,
+                erase,
                 asked,
             } = self.drain(first);
             if let Some(mut segment) = self.segment.take() {
@@ -126,6 +132,9 @@ impl Committer {
                     // A caller that went away needs no answer, here and below.
                     let _ = append.answer.send(Err(AppendError::Refused(why.clone())));
                 }
+            }
+            for (records, answer) in erase {
+                let _ = answer.send(self.erase(&records));
             }
             for ends in asked {
                 let _ = ends.send(self.ends());
@@ -170,6 +179,7 @@ impl Committer {
                     drained.bytes += append.batch.bytes();
                     drained.appends.push(append);
                 }
+                Request::Erase(records, answer) => drained.erase.push((records, answer)),
                 Request::Ends(asked) => drained.asked.push(asked),
             }
             let full = records >= GROUP_RECORDS || drained.bytes >= GROUP_BYTES;
@@ -180,6 +190,36 @@ impl Committer {
             };
         }
         drained
+    }
+
+    /// Erases, once all that was acknowledged is settled: what a watermark says of the zeros
+    /// in the last group is to stay true.
+    fn erase(&mut self, records: &[Erase]) -> Result<(), AppendError> {
+        let Some(mut segment) = self.segment.take() else {
+            let failure = self.failure.borrow().clone();
+            let why = failure.unwrap_or_else(|| "it is open for reading only".to_owned());
+            return Err(AppendError::Refused(why));
+        };
+        if segment.is_unsettled()
+            && let Err(error) = segment.settle()
+        {
+            self.stop(&error);
+            return Err(AppendError::Refused(error.to_string()));
+        }
+        match erase(&self.reader, records) {
+            Ok(()) => {}
+            Err(error) if is_full(&error) => {
+                self.segment = Some(segment);
+                return Err(AppendError::NoSpace(error.to_string()));
+            }
+            Err(error) => {
+                // The next start finishes it.
+                self.stop(&error);
+                return Err(AppendError::OutcomeUnknown(error.to_string()));
+            }
+        }
+        self.segment = Some(segment);
+        Ok(())
     }
 
     /// Commits a group and answers its requests. An error means that the log

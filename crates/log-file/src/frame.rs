@@ -15,7 +15,8 @@
 //! Integers are little-endian. The crc is a crc32c that starts from the segment's
 //! incarnation and number: bytes that a submitter chose, or that belong elsewhere,
 //! never pass as a frame. All frames of one write form a group; a crash can tear
-//! only the last one. A batch stands whole in one group, its last frame flagged.
+//! only the last one. A batch stands whole in one group, its last frame flagged. Where
+//! something was erased a flag says so, and what follows the body is zeros.
 //!
 //! In version 1 of a segment there is no watermark: frames begin at 64. Such segments
 //! are read for ever, and no longer written.
@@ -23,6 +24,7 @@
 use std::fmt;
 
 use ascertain_domain::time::Timestamp;
+use ascertain_domain::tombstone::body_digest;
 use ascertain_log::{Append, Chain, Incarnation, MAX_BATCH_BYTES, PartitionId, Position, Sequence};
 
 /// Bytes of a segment's header.
@@ -38,8 +40,10 @@ const SEGMENT_MAGIC: &[u8; 8] = b"ascntseg";
 const SEGMENT_VERSION: u32 = 2;
 /// Found quickly where frames are searched behind a damaged stretch.
 const MARK: u16 = 0xA5CE;
-/// Flag: the last frame of its batch. The other 15 flags are reserved and zero.
+/// Flag: the last frame of its batch. The other 14 flags are reserved and zero.
 const ENDS_BATCH: u16 = 1;
+/// Flag: what it held was erased. Zeros follow the body, which may be a tombstone.
+const ERASED: u16 = 2;
 
 /// A frame as it stands in a segment.
 pub(crate) struct Frame<'a> {
@@ -140,8 +144,34 @@ pub(crate) fn parse(bytes: &[u8], seed: u32) -> Result<Frame<'_>, Flaw> {
         group_bytes: u32_at(frame, 64) as usize,
         length,
         body: &frame[FRAME_HEADER_BYTES..body_end],
-        content: &frame[body_end..],
+        content: match u16_at(frame, 10) & ERASED {
+            0 => &frame[body_end..],
+            _ => &[],
+        },
     })
+}
+
+/// A frame as it is without its content, and where there is a tombstone, without its body:
+/// of the same length, and the same to everybody who follows the chain. `None` where nothing
+/// is left to erase.
+#[allow(clippy::cast_possible_truncation)] // a body is bounded far below 4 GiB
+pub(crate) fn erased(frame: &[u8], tombstone: Option<&[u8]>, seed: u32) -> Option<Vec<u8>> {
+    let was = parse(frame, seed).ok()?;
+    let body = tombstone.unwrap_or(was.body);
+    let end = FRAME_HEADER_BYTES + body.len();
+    let is_done = was.content.is_empty() && was.body == body;
+    if is_done || end > was.length || body_digest(body) != body_digest(was.body) {
+        return None;
+    }
+    let mut frame = frame[..was.length].to_vec();
+    let flags = u16_at(&frame, 10) | ERASED;
+    frame[10..12].copy_from_slice(&flags.to_le_bytes());
+    frame[68..72].copy_from_slice(&(body.len() as u32).to_le_bytes());
+    frame[FRAME_HEADER_BYTES..end].copy_from_slice(body);
+    frame[end..].fill(0);
+    let crc = checksum(&frame, seed).to_le_bytes();
+    frame[4..8].copy_from_slice(&crc);
+    Some(frame)
 }
 
 /// How long the frame at the start of `bytes` says it is, bytes; never more than
@@ -285,6 +315,41 @@ mod tests {
         assert_eq!(read.position.sequence, Sequence(9));
         assert!(read.ends_batch);
         assert_eq!(read.length, bytes.len());
+    }
+
+    #[test]
+    fn an_erased_frame_keeps_its_length_position_and_digest_and_no_byte_of_the_rest() {
+        let whole = frame();
+        let without_content = erased(&whole, None, 77).unwrap();
+        let read = parse(&without_content, 77).map_err(|flaw| flaw.to_string());
+        let read = read.unwrap();
+        assert_eq!((read.body, read.content), (&b"a body"[..], &b""[..]));
+        assert_eq!(read.length, whole.len());
+        assert!(read.ends_batch);
+        assert!(erased(&without_content, None, 77).is_none());
+        // A body that is shorter than its tombstone is none that ever was.
+        assert!(erased(&whole, Some(b"another body"), 77).is_none());
+        let key = ascertain_domain::id::ReportKey {
+            partner: ascertain_domain::id::PartnerId::new("agency").unwrap(),
+            report: ascertain_domain::id::ReportId(uuid::Uuid::from_u128(7)),
+        };
+        let body = "of a report ".repeat(20);
+        let time = Timestamp::from_micros(1).unwrap();
+        let position = Position {
+            chain: Chain::START.extend(body.as_bytes()),
+            partition: PartitionId(1),
+            sequence: Sequence(1),
+            recorded_at: time,
+            known_at: time,
+            registry_sequence: Sequence(0),
+        };
+        let mut whole = Vec::new();
+        encode(&mut whole, &position, &append(1, &body), false, 77);
+        let tombstone = ascertain_domain::tombstone::tombstone(body.as_bytes(), &key);
+        let gone = erased(&whole, Some(&tombstone), 77).unwrap();
+        assert!(!gone.windows(6).any(|six| six == b"report"));
+        let read = parse(&gone, 77).map_err(|flaw| flaw.to_string()).unwrap();
+        assert_eq!(Chain::START.extend(read.body), read.position.chain);
     }
 
     #[test]

@@ -21,6 +21,7 @@
 mod commit;
 mod copy;
 mod disk;
+mod erase;
 mod error;
 mod flaws;
 mod folder;
@@ -42,7 +43,7 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use ascertain_log::{
-    Append, AppendError, Clock, End, Follow, FollowError, Incarnation, LogReader, LogWriter,
+    Append, AppendError, Clock, End, Erase, Follow, FollowError, Incarnation, LogReader, LogWriter,
     MAX_RECORD_BYTES, PartitionId, Position, Record, Sequence, follow_positions, system_clock,
 };
 use async_trait::async_trait;
@@ -250,6 +251,16 @@ impl LogWriter for FileLog {
             return Ok(Vec::new());
         }
         self.enqueue(Batch::New(batch)).await
+    }
+
+    async fn erase(&self, records: Vec<Erase>) -> Result<(), AppendError> {
+        let closed = || AppendError::Refused("the log is closed".to_owned());
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request::Erase(records, answer);
+        queue.send(request).map_err(|_| closed())?;
+        let stopped = |_| AppendError::OutcomeUnknown("the committer stopped".to_owned());
+        answered.await.map_err(stopped)?
     }
 
     async fn failed(&self) -> String {

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::commit::Committer;
 use crate::disk::{Disk, is_read_only};
+use crate::erase;
 use crate::error::OpenError;
 use crate::folder::{self, Manifest, read_manifest, segment_path, write_manifest};
 use crate::frame::{FRAMES_START, Layout, check_segment_header};
@@ -37,6 +38,9 @@ pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, O
         Err(error) if !writing && is_read_only(&error) => Box::new(()),
         Err(error) => return Err(failed(error)),
     };
+    if writing {
+        erase::finish(disk, folder).map_err(failed)?;
+    }
     let (manifest, segments) = manifest(options, writing)?;
     let incarnation = manifest.incarnation;
     let mut scan =
@@ -70,6 +74,7 @@ pub(crate) fn open(options: &FileLogOptions, writing: bool) -> Result<FileLog, O
         incarnation,
         ends: receivers,
         index: scan.index.into_iter().map(RwLock::new).collect(),
+        erasing: RwLock::default(),
     });
     let (queue, requests) = mpsc::channel();
     let (failure, failed_since) = watch::channel(None);

@@ -41,6 +41,11 @@ impl Place {
             offset: offset as u32,
         }
     }
+
+    /// The segment, and the offset within it.
+    pub(crate) fn parts(self) -> (u32, u32) {
+        (self.segment, self.offset)
+    }
 }
 
 /// What followers hold of an open log.
@@ -52,6 +57,8 @@ pub(crate) struct Reader {
     pub(crate) ends: Vec<watch::Receiver<End>>,
     /// Where each durable record stands; sequence 1 first.
     pub(crate) index: Vec<RwLock<Vec<Place>>>,
+    /// Held for writing while a frame is written over: half of it is none.
+    pub(crate) erasing: RwLock<()>,
 }
 
 impl Reader {
@@ -63,6 +70,12 @@ impl Reader {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(place);
         }
+    }
+
+    /// Where a record stands; `None` where there is none.
+    pub(crate) fn place(&self, partition: PartitionId, sequence: Sequence) -> Option<Place> {
+        let before = Sequence(sequence.0.checked_sub(1)?);
+        self.places(partition, before, sequence).first().copied()
     }
 
     fn places(&self, partition: PartitionId, after: Sequence, until: Sequence) -> Vec<Place> {
@@ -81,6 +94,7 @@ impl Reader {
         after: Sequence,
         places: &[Place],
     ) -> Result<Vec<Record>, FollowError> {
+        let _erasing = self.erasing.read().unwrap_or_else(PoisonError::into_inner);
         let mut batch: Vec<Record> = Vec::with_capacity(places.len());
         let mut bytes = 0;
         let mut window = Window::default();

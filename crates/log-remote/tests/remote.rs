@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ascertain_log::conformance::{self, PARTITIONS, append, first_error, next_records};
 use ascertain_log::{
-    Append, AppendError, Chain, End, Follow, FollowError, Incarnation, LogReader, LogWriter,
+    Append, AppendError, Chain, End, Erase, Follow, FollowError, Incarnation, LogReader, LogWriter,
     MemoryLog, PartitionId, Position, Record, Sequence, follow_forever,
 };
 use ascertain_log_remote::{LogServer, RemoteLog};
@@ -62,6 +62,10 @@ impl LogReader for ReadRemotely {
 impl LogWriter for ReadRemotely {
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Position>, AppendError> {
         self.writer.append(batch).await
+    }
+
+    async fn erase(&self, records: Vec<Erase>) -> Result<(), AppendError> {
+        self.writer.erase(records).await
     }
 }
 

@@ -7,13 +7,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
+use ascertain_domain::tombstone::{erased_report, tombstone};
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::join_all;
 
 use crate::{
-    Append, AppendError, Chain, End, Follow, FollowError, HEARTBEAT, Incarnation, LogWriter,
+    Append, AppendError, Chain, End, Erase, Follow, FollowError, HEARTBEAT, Incarnation, LogWriter,
     MAX_RECORD_BYTES, PartitionId, Position, Record, Recorded, Sequence,
 };
 
@@ -42,6 +44,7 @@ where
     a_quiet_follower_hears_a_heartbeat(make().await).await;
     a_position_of_elsewhere_is_refused(make().await).await;
     the_chain_covers_the_bodies_and_not_the_content(make().await).await;
+    what_is_erased_is_gone_and_the_chain_goes_on(make().await).await;
     large_records_pass_whole(make().await).await;
     appends_at_the_same_time_are_dense_and_none_is_lost(make().await).await;
 }
@@ -366,4 +369,50 @@ async fn appends_at_the_same_time_are_dense_and_none_is_lost(log: Arc<dyn LogWri
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 8 * 25 * 2);
+}
+
+async fn what_is_erased_is_gone_and_the_chain_goes_on(log: Arc<dyn LogWriter>) {
+    let body =
+        |n: u32| format!("{n} what somebody said of a place, at some length, and of another");
+    let batch = (0..4).map(|n| append(1, &body(n))).collect();
+    log.append(batch).await.expect("it takes them");
+    let key = ReportKey {
+        partner: PartnerId::new("agency").expect("an id"),
+        report: ReportId(uuid::Uuid::from_u128(7)),
+    };
+    let erase = |sequence, tombstone| Erase {
+        partition: PartitionId(1),
+        sequence: Sequence(sequence),
+        tombstone,
+    };
+    let stone = Bytes::from(tombstone(body(1).as_bytes(), &key));
+    // One loses its content, another its body, too; a third is erased twice.
+    for _ in 0..2 {
+        let what = vec![
+            erase(1, None),
+            erase(2, Some(stone.clone())),
+            erase(4, None),
+        ];
+        log.erase(what).await.expect("it erases");
+    }
+    // There is no such record: nothing is to be erased.
+    log.erase(vec![erase(9, None)])
+        .await
+        .expect("nothing to do");
+    log.append(vec![append(1, "after")])
+        .await
+        .expect("it goes on");
+    let records = records_of(&log, 1, 5).await;
+    let mut chain = Chain::START;
+    for record in &records {
+        chain = chain.extend(&record.body);
+        assert_eq!(record.position.chain, chain);
+    }
+    assert_eq!(records[0].body, body(0));
+    assert_eq!(erased_report(&records[1].body), Some(key));
+    assert_eq!(records[2].content, format!("content of {}", body(2)));
+    for erased in [0, 1, 3] {
+        assert!(records[erased].content.is_empty());
+    }
+    assert_eq!(records[4].content, "content of after");
 }

@@ -57,6 +57,17 @@ pub struct Append {
     pub recorded: Recorded,
 }
 
+/// What is to be erased of a record.
+#[derive(Debug, Clone)]
+pub struct Erase {
+    /// Its partition.
+    pub partition: PartitionId,
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// What is to stand in the place of its body; `None` where only its content goes.
+    pub tombstone: Option<Bytes>,
+}
+
 /// Where the knowledge time of a record comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
@@ -217,6 +228,15 @@ pub trait LogWriter: LogReader {
     /// [`AppendError::OutcomeUnknown`] says that it perhaps happened; every other
     /// error that it surely did not.
     async fn append(&self, batch: Vec<Append>) -> Result<Vec<Position>, AppendError>;
+
+    /// Erases what records hold, for good: their contents, and the bodies of those for which
+    /// a tombstone is given ([`ascertain_domain::tombstone`]). Positions and chain stay as
+    /// they are. What is erased already is left as it is. Returns when no byte of it is in
+    /// the log any more, durably; followers are given what is left.
+    ///
+    /// # Errors
+    /// Some of it may be erased then, and some not: try again.
+    async fn erase(&self, records: Vec<Erase>) -> Result<(), AppendError>;
 
     /// Waits until the log takes no more records before it is opened again, and tells
     /// why; for ever where that does not happen.

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::{Mutex, RwLock, watch};
 
 use crate::{
-    Append, AppendError, Clock, End, FOLLOW_BATCH_BYTES, FOLLOW_BATCH_RECORDS, Follow, FollowError,
-    Incarnation, LogReader, LogWriter, MAX_RECORD_BYTES, PartitionId, Position, Positional, Record,
-    Sequence, follow_positions, place, system_clock,
+    Append, AppendError, Clock, End, Erase, FOLLOW_BATCH_BYTES, FOLLOW_BATCH_RECORDS, Follow,
+    FollowError, Incarnation, LogReader, LogWriter, MAX_RECORD_BYTES, PartitionId, Position,
+    Positional, Record, Sequence, follow_positions, place, system_clock,
 };
 
 /// A log that is gone with the process. Its followers end with
@@ -100,6 +101,21 @@ impl LogWriter for MemoryLog {
             sender.send_if_modified(|current| std::mem::replace(current, end) != end);
         }
         Ok(positions)
+    }
+
+    async fn erase(&self, records: Vec<Erase>) -> Result<(), AppendError> {
+        let mut there = self.shared.records.write().await;
+        for erase in records {
+            let partition = there.get_mut(erase.partition.0 as usize);
+            let partition = partition.ok_or(AppendError::NoSuchPartition(erase.partition))?;
+            let at = usize::try_from(erase.sequence.0).ok();
+            let record = at.and_then(|at| partition.get_mut(at.checked_sub(1)?));
+            if let Some(record) = record {
+                record.content = Bytes::new();
+                record.body = erase.tombstone.unwrap_or_else(|| record.body.clone());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ascertain_domain::id::{Digest, PlaceId};
 use ascertain_domain::time::Timestamp;
+use ascertain_domain::tombstone::body_digest;
 use sha2::{Digest as _, Sha256};
 
 /// A partition of a log. Partition 0 holds the registry; places have the others.
@@ -73,7 +74,8 @@ impl fmt::Debug for Incarnation {
 }
 
 /// The chain value of a record: SHA-256(chain before ‖ SHA-256(body)), first 16
-/// bytes. It covers bodies only, so that erasing content leaves it whole.
+/// bytes. It covers bodies only, so that erasing content leaves it whole; and of a body
+/// that was erased its tombstone knows the digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Chain(pub [u8; 16]);
 
@@ -86,7 +88,7 @@ impl Chain {
     pub fn extend(self, body: &[u8]) -> Self {
         let digest = Sha256::new()
             .chain_update(self.0)
-            .chain_update(Sha256::digest(body))
+            .chain_update(body_digest(body).0)
             .finalize();
         let mut chain = [0; 16];
         chain.copy_from_slice(&digest[..16]);

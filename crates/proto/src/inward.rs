@@ -7,6 +7,7 @@ mod claim;
 mod content;
 mod enums;
 mod evidence;
+mod links;
 mod party;
 pub mod record;
 mod reference;

@@ -8,11 +8,14 @@ pub use model::{PRIOR_MODEL, learned_source, model_id, source_model};
 
 use ascertain_domain::id::ReportKey;
 use ascertain_domain::marking::{Audience, Marking};
+use ascertain_domain::report::Report;
 use ascertain_domain::state::{
     AnalyticConfidence, Contribution, ControlState, Interest, Likelihood, Outcome, Ppm, Status,
 };
 use ascertain_domain::time::{TimeInterval, TimePrecision, Timestamp};
 use ascertain_domain::violation::Violation;
+
+use ascertain_engine::{SetAside, Why};
 
 use crate::v1;
 
@@ -208,6 +211,24 @@ pub fn explanation(
             .as_ref()
             .map(|(o, p)| outcome(o, *p)),
         without_evidence: outcomes(&explanation.without_evidence),
+        set_aside: explanation.set_aside.iter().map(report_set_aside).collect(),
+    }
+}
+
+/// A report that no longer counts.
+#[must_use]
+pub fn report_set_aside(aside: &SetAside) -> v1::ReportSetAside {
+    let reference =
+        |report: &Report| Some(report_reference(&report.key(), &report.partner_reference));
+    let cause = match aside.why {
+        Why::Superseded => v1::SetAsideCause::Superseded,
+        Why::Retracted => v1::SetAsideCause::Retracted,
+        Why::RetractedByOriginator => v1::SetAsideCause::RetractedByOriginator,
+    };
+    v1::ReportSetAside {
+        report: reference(&aside.report),
+        cause: cause.into(),
+        because_of: reference(&aside.by),
     }
 }
 

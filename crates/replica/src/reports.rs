@@ -4,16 +4,21 @@
 //! family   key                                    value
 //! rec      partition u32, sequence u64            known_at i64, length of body u32, body, content
 //! place    place, 0, partition u32, sequence u64  known_at i64
+//! link     partition u32, partner, 0, uuid, sequence u64   –
 //! seen     partition u32                          sequence u64, incarnation
 //! ```
+//!
+//! `link` finds the reports that have an id or name it: the versions of a report, and what
+//! takes it back. Such reports stand under all places that any of them names, so that
+//! whoever reads those of a place has them all.
 //!
 //! All numbers are big-endian. A place lies in one partition for ever, but a report
 //! that names places of several stands in each of theirs, and names it there too.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ascertain_domain::id::PlaceId;
+use ascertain_domain::id::{PlaceId, ReportId};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Record, Sequence};
@@ -34,15 +39,21 @@ type Decoded = HashMap<(u32, u64), Arc<Report>>;
 pub struct ReportReplica {
     records: Family,
     places: Family,
+    links: Family,
     seen: Family,
     cache: Arc<Mutex<Decoded>>,
 }
 
+/// What a batch holds that the store does not yet: reports by what they are called and by
+/// what they name, with sequence and knowledge time.
+type Staged = HashMap<Vec<u8>, Vec<(u64, Timestamp, Arc<Report>)>>;
+
 /// What taking a record in found.
 #[derive(Debug, Clone)]
 pub enum Taken {
-    /// A report.
-    Report(Arc<Report>),
+    /// A report, with the places on which it bears: those that it names itself, and those
+    /// that its other versions name, or what it takes back. Sorted.
+    Report(Arc<Report>, Vec<PlaceId>),
     /// The partition sees partition 0 up to a later sequence.
     Adopt,
     /// Nothing that belongs into a place partition.
@@ -69,6 +80,7 @@ impl ReportReplica {
         Self {
             records: store.family("rec"),
             places: store.family("place"),
+            links: store.family("link"),
             seen: store.family("seen"),
             cache: Arc::default(),
         }
@@ -104,6 +116,7 @@ impl ReportReplica {
         batch: &mut Batch,
     ) -> Result<Vec<Taken>, ReplicaError> {
         let mut taken = Vec::with_capacity(records.len());
+        let mut staged = Staged::new();
         for record in records {
             let (partition, sequence) = (record.position.partition.0, record.position.sequence.0);
             let decoded = decode_body(&record.body).map_err(|source| ReplicaError::Decode {
@@ -114,9 +127,9 @@ impl ReportReplica {
             taken.push(match decoded {
                 Body::Report(report) => {
                     let report = Arc::new(report);
-                    self.stage(record, &report, batch);
                     self.remember((partition, sequence), &report);
-                    Taken::Report(report)
+                    let places = self.stage(record, &report, &mut staged, batch)?;
+                    Taken::Report(report, places)
                 }
                 Body::Adopt { .. } => Taken::Adopt,
                 Body::Registry(..) => Taken::Other,
@@ -130,16 +143,107 @@ impl ReportReplica {
         Ok(taken)
     }
 
-    fn stage(&self, record: &Record, report: &Report, batch: &mut Batch) {
+    fn stage(
+        &self,
+        record: &Record,
+        report: &Arc<Report>,
+        staged: &mut Staged,
+        batch: &mut Batch,
+    ) -> Result<Vec<PlaceId>, ReplicaError> {
         let position = &record.position;
         let (key, value) = stored(record);
         batch.put(&self.records, key, value);
-        for place in report.places() {
-            let mut key = place_prefix(&place, position.partition.0);
-            key.extend(position.sequence.0.to_be_bytes());
-            let known_at = position.known_at.micros().to_be_bytes();
-            batch.put(&self.places, key, known_at);
+        for id in report.links.to().chain(std::iter::once(report.id)) {
+            let mut key = link_prefix(position.partition.0, report, id);
+            batch.put(
+                &self.links,
+                [&*key, &position.sequence.0.to_be_bytes()].concat(),
+                [],
+            );
+            key.drain(..4);
+            staged.entry(key).or_default().push((
+                position.sequence.0,
+                position.known_at,
+                Arc::clone(report),
+            ));
         }
+        let together = self.linked(position.partition, report, staged)?;
+        let mut places: Vec<PlaceId> = together
+            .values()
+            .flat_map(|(_, report)| report.places())
+            .collect();
+        places.sort();
+        places.dedup();
+        for (sequence, (known_at, _)) in &together {
+            for place in &places {
+                let mut key = place_prefix(place, position.partition.0);
+                key.extend(sequence.to_be_bytes());
+                batch.put(&self.places, key, known_at.micros().to_be_bytes());
+            }
+        }
+        Ok(places)
+    }
+
+    /// A report with all that is linked to it, by sequence.
+    fn linked(
+        &self,
+        partition: PartitionId,
+        report: &Arc<Report>,
+        staged: &Staged,
+    ) -> Result<BTreeMap<u64, (Timestamp, Arc<Report>)>, ReplicaError> {
+        let mut found = BTreeMap::new();
+        let mut asked = BTreeSet::new();
+        let mut ids = vec![report.id];
+        while let Some(id) = ids.pop() {
+            if !asked.insert(id) {
+                continue;
+            }
+            let prefix = link_prefix(partition.0, report, id);
+            let mut add = |sequence, known_at, report: Arc<Report>| {
+                ids.extend(report.links.to().chain(std::iter::once(report.id)));
+                found.insert(sequence, (known_at, report));
+            };
+            let in_batch = staged.get(prefix.get(4..).unwrap_or_default());
+            for (sequence, known_at, report) in in_batch.into_iter().flatten() {
+                add(*sequence, *known_at, Arc::clone(report));
+            }
+            for item in self.links.scan_prefix(prefix) {
+                let sequence = Sequence(tail_u64(&item?.0)?);
+                if let Some(known) = self.record(partition, sequence)? {
+                    add(sequence.0, known.known_at, known.report);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The reports of a partition that are versions of a report, or take one back, itself
+    /// among them, with when each was known here. By sequence.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`], [`ReplicaError::Unreadable`], [`ReplicaError::Decode`].
+    pub fn linked_to(
+        &self,
+        partition: PartitionId,
+        report: &Arc<Report>,
+    ) -> Result<Vec<(Timestamp, Arc<Report>)>, ReplicaError> {
+        let linked = self.linked(partition, report, &Staged::new())?;
+        Ok(linked.into_values().collect())
+    }
+
+    /// Whether a report of a partition bears on a place: names it, or is linked to one
+    /// that does.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`].
+    pub fn bears_on(
+        &self,
+        (partition, sequence): (PartitionId, Sequence),
+        place: &PlaceId,
+    ) -> Result<bool, ReplicaError> {
+        let mut key = place_prefix(place, partition.0);
+        key.extend(sequence.0.to_be_bytes());
+        Ok(self.places.get(key)?.is_some())
     }
 
     /// The reports that name any of the places, up to a sequence of their
@@ -301,6 +405,15 @@ fn place_prefix(place: &PlaceId, partition: u32) -> Vec<u8> {
     let mut prefix = place.as_str().as_bytes().to_vec();
     prefix.push(0);
     prefix.extend(partition.to_be_bytes());
+    prefix
+}
+
+/// Where the reports of a partition stand that have an id of a report's partner, or name it.
+fn link_prefix(partition: u32, report: &Report, id: ReportId) -> Vec<u8> {
+    let mut prefix = partition.to_be_bytes().to_vec();
+    prefix.extend(report.partner.as_str().as_bytes());
+    prefix.push(0);
+    prefix.extend(id.0.as_bytes());
     prefix
 }
 

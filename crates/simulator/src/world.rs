@@ -13,7 +13,7 @@ use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
-    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
+    Actors, Claim, Extent, Links, Modality, Originator, Polarity, Predicate, Relay, Report,
 };
 use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
 use ascertain_domain::state::Outcome;
@@ -342,6 +342,7 @@ impl Names {
             claims: vec![claim],
             evidence: evidence.into_iter().map(Evidence::of).collect(),
             text_simhash: None,
+            links: Links::default(),
             marking: Marking::Clear,
             time_inconsistent: false,
             statement_digest: Digest::of(statement.as_bytes()),

@@ -66,6 +66,14 @@ impl Engine {
         error
     }
 
+    /// Asks another tree from now on, which holds the same.
+    pub(crate) fn replace(&self, next: Arc<dyn Tree>) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if let EngineState::Open { tree, .. } = &mut *state {
+            *tree = next;
+        }
+    }
+
     /// Lets go of the tree and of the lock.
     pub(crate) fn close(&self) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);

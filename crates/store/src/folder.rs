@@ -4,7 +4,7 @@
 //! dir.lock           held while the store is open
 //! dir/state          schema, last synced commit, whether it was closed cleanly
 //! dir/damaged        why it has to be set aside; there only if so
-//! dir/sled/          sled's own
+//! dir/sled/          sled's own; after a compaction in sled-<n>/, as dir/tree says
 //! dir.damaged-<n>    what was set aside; the newest two are kept
 //! ```
 
@@ -111,6 +111,7 @@ impl Medium for Folder {
     }
 
     fn open(&self, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError> {
+        remove_other_trees(&self.0).map_err(|error| self.disk(&error))?;
         Ok(Arc::new(SledTree::open(&sled(&self.0), cache_bytes)?))
     }
 
@@ -122,15 +123,29 @@ impl Medium for Folder {
         Ok(tree)
     }
 
+    fn begin_next(&self, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError> {
+        let next = next_tree(&self.0).map_err(|error| self.disk(&error))?;
+        remove_folder(&next).map_err(|error| self.disk(&error))?;
+        sled_tree::make(&next, cache_bytes)
+    }
+
+    fn take_next(&self) -> Result<(), StoreError> {
+        let take = || {
+            let next = next_tree(&self.0)?;
+            let name = next.file_name().map(|name| name.to_owned());
+            let name = name.unwrap_or_default().into_encoded_bytes();
+            write_durably(&self.0, "tree", &name)?;
+            remove_other_trees(&self.0)
+        };
+        take().map_err(|error| self.disk(&error))
+    }
+
     fn set_aside(&self) -> Result<(), StoreError> {
         set_aside(&self.0).map_err(|error| self.disk(&error))
     }
 
     fn remove(&self) -> Result<(), StoreError> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.disk(&error)),
-            _ => Ok(()),
-        }
+        remove_folder(&self.0).map_err(|error| self.disk(&error))
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -158,7 +173,50 @@ fn lock(dir: &Path) -> io::Result<Option<File>> {
 
 /// The folder of sled.
 fn sled(dir: &Path) -> PathBuf {
-    dir.join("sled")
+    // What cannot be read is not there: the store begins anew.
+    let name = fs::read_to_string(dir.join("tree")).ok();
+    let number = name.as_deref().and_then(tree_number);
+    number.map_or_else(|| dir.join(FIRST_TREE), |n| dir.join(tree_name(n)))
+}
+
+/// The first folder of sled; later ones are numbered.
+const FIRST_TREE: &str = "sled";
+
+fn tree_name(number: u64) -> String {
+    format!("{FIRST_TREE}-{number}")
+}
+
+fn tree_number(name: &str) -> Option<u64> {
+    name.strip_prefix("sled-")?.parse().ok()
+}
+
+/// The folder of the tree after this one.
+fn next_tree(dir: &Path) -> io::Result<PathBuf> {
+    let now = sled(dir);
+    let name = now.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(tree_number).unwrap_or(0);
+    Ok(dir.join(tree_name(number + 1)))
+}
+
+/// Removes what a compaction left behind, done or not.
+fn remove_other_trees(dir: &Path) -> io::Result<()> {
+    let now = sled(dir);
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let is_tree = name.is_some_and(|name| name == FIRST_TREE || tree_number(name).is_some());
+        if is_tree && path != now {
+            remove_folder(&path)?;
+        }
+    }
+    sync_folder(dir)
+}
+
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The state file: `None` where there is none, or none that can be read.
@@ -172,11 +230,16 @@ fn read_state(dir: &Path) -> io::Result<Option<State>> {
 
 /// Writes the state file, durably, whole or not at all.
 fn write_state(dir: &Path, state: &State) -> io::Result<()> {
-    let temporary = dir.join("state.tmp");
+    write_durably(dir, "state", state.to_text().as_bytes())
+}
+
+/// Writes a file, durably, whole or not at all.
+fn write_durably(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!("{name}.tmp"));
     let mut file = File::create(&temporary)?;
-    file.write_all(state.to_text().as_bytes())?;
+    file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(temporary, dir.join("state"))?;
+    fs::rename(temporary, dir.join(name))?;
     sync_folder(dir)
 }
 

@@ -56,6 +56,10 @@ const SPACE_AMPLIFICATION: u64 = 4;
 /// What making a store durable may take beside what is there, bytes: sled writes whole
 /// segments of 512 KiB.
 const SYNC_BYTES: u64 = 2 << 20;
+/// So many values are copied at once when a store is compacted.
+const COPIED_AT_ONCE: usize = 1_000;
+/// After so many of those it is looked whether there is space for more.
+const SPACE_ASKED_EVERY: usize = 16;
 /// The longest key, bytes.
 pub const MAX_KEY_BYTES: usize = 512;
 /// The largest value, bytes.
@@ -110,6 +114,7 @@ pub(crate) struct Inner {
     /// What the state file says; held while it is written.
     state: Mutex<State>,
     medium: Arc<dyn Medium>,
+    cache_bytes: u64,
     min_free_bytes: u64,
 }
 
@@ -156,7 +161,8 @@ impl Store {
             commit: 0,
             clean: false,
         };
-        let start = |tree, state| Self::start(medium, tree, (&lock, min_free_bytes), state);
+        let limits = (cache_bytes, min_free_bytes);
+        let start = |tree, state| Self::start(medium, tree, &lock, limits, state);
         let reason = match find(&**medium, &fresh, cache_bytes)? {
             Found::Nothing => None,
             Found::Unusable(reason) => Some(reason),
@@ -212,7 +218,8 @@ impl Store {
     fn start(
         medium: &Arc<dyn Medium>,
         tree: Arc<dyn Tree>,
-        (lock, min_free_bytes): (&Arc<Lock>, u64),
+        lock: &Arc<Lock>,
+        (cache_bytes, min_free_bytes): (u64, u64),
         state: State,
     ) -> Result<Self, StoreError> {
         let engine = Engine::new(Arc::clone(medium), tree, Arc::clone(lock));
@@ -223,6 +230,7 @@ impl Store {
             tally: Mutex::new(tally),
             state: Mutex::new(state),
             medium: Arc::clone(medium),
+            cache_bytes,
             min_free_bytes,
         };
         inner.note(|state| state.clean = false)?;
@@ -301,6 +309,42 @@ impl Store {
         self.inner
             .has_space(self.inner.min_free_bytes.min(SYNC_BYTES))?;
         self.sync_as(false)
+    }
+
+    /// Copies all there is into new files and removes the old ones, so that no byte of what
+    /// was deleted or written over is left. Durable when it returns. Commits wait meanwhile;
+    /// reads go on. It takes as much space again as what there is.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`]: all is as before, and the same may succeed later.
+    /// [`StoreError::Damaged`], [`StoreError::Disk`], [`StoreError::Closed`].
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let inner = &self.inner;
+        let tally = inner.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.has_space(inner.min_free_bytes)?;
+        let next = inner.medium.begin_next(inner.cache_bytes)?;
+        let mut items = inner
+            .engine
+            .ask(|tree| tree.range(Bound::Unbounded, Bound::Unbounded))?;
+        let mut writes = Writes::new();
+        let mut copied = 0;
+        while let Some((key, value)) = inner.engine.ask(|_| items.next())? {
+            writes.push((key, Some(value)));
+            if writes.len() == COPIED_AT_ONCE {
+                next.apply(std::mem::take(&mut writes))?;
+                copied += 1;
+                if copied % SPACE_ASKED_EVERY == 0 {
+                    inner.has_space(inner.min_free_bytes)?;
+                }
+            }
+        }
+        next.apply(writes)?;
+        next.sync()?;
+        inner.medium.take_next()?;
+        drop(items);
+        inner.engine.replace(next);
+        // Whatever was committed is synced now.
+        inner.note(|state| state.commit = tally.commit.max(state.commit))
     }
 
     /// Reads and checks every value of every family and that none is missing; gives

@@ -44,6 +44,14 @@ pub(crate) trait Medium: Send + Sync {
     /// Makes an empty tree, its state before it, so that a half made one is known.
     fn make(&self, fresh: &State, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError>;
 
+    /// Makes another empty tree, into which what is worth keeping is copied. One that was
+    /// begun before is dropped.
+    fn begin_next(&self, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError>;
+
+    /// Makes the next tree the one that is opened from now on, durably, and removes the
+    /// files of the one before. Whoever still reads there may read on.
+    fn take_next(&self) -> Result<(), StoreError>;
+
     /// Puts everything aside.
     fn set_aside(&self) -> Result<(), StoreError>;
 

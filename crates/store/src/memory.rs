@@ -55,6 +55,10 @@ struct Disk {
     state: Option<State>,
     condemned: Option<String>,
     tree: Option<Content>,
+    /// What a compaction has copied so far.
+    next: Option<Content>,
+    /// Counts compactions.
+    generation: u64,
     /// How many stores were set aside.
     aside: u64,
     /// Bytes; `None` for plenty.
@@ -110,6 +114,7 @@ impl MemoryMedium {
         let mut disk = self.disk();
         disk.crashes += 1;
         disk.locked = false;
+        disk.next = None;
         if let Some(tree) = &mut disk.tree {
             let kept = tree.unsynced.len().saturating_sub(lost);
             let unsynced = std::mem::take(&mut tree.unsynced);
@@ -219,6 +224,20 @@ impl Medium for MemoryMedium {
         Ok(Arc::new(self.tree()))
     }
 
+    fn begin_next(&self, _cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError> {
+        self.disk().next = Some(Content::default());
+        let tree = self.tree();
+        let generation = tree.generation + 1;
+        Ok(Arc::new(MemoryTree { generation, ..tree }))
+    }
+
+    fn take_next(&self) -> Result<(), StoreError> {
+        let mut disk = self.disk();
+        disk.tree = disk.next.take();
+        disk.generation += 1;
+        Ok(())
+    }
+
     fn set_aside(&self) -> Result<(), StoreError> {
         self.disk().aside += 1;
         self.remove()
@@ -237,9 +256,11 @@ impl Medium for MemoryMedium {
 
 impl MemoryMedium {
     fn tree(&self) -> MemoryTree {
+        let disk = self.disk();
         MemoryTree {
             medium: self.clone(),
-            crashes: self.disk().crashes,
+            crashes: disk.crashes,
+            generation: disk.generation,
         }
     }
 }
@@ -261,6 +282,8 @@ struct MemoryTree {
     medium: MemoryMedium,
     /// How often the machine had crashed when this was opened.
     crashes: u64,
+    /// After how many compactions. What was opened before one reads what there is now.
+    generation: u64,
 }
 
 impl MemoryTree {
@@ -275,7 +298,12 @@ impl MemoryTree {
             return Err(failed("the machine crashed since"));
         }
         let fault = disk.injector.as_mut().map_or(Fault::None, |i| i(operation));
-        let tree = match (&mut disk.tree, fault) {
+        let disk = &mut *disk;
+        let tree = match self.generation > disk.generation {
+            true => &mut disk.next,
+            false => &mut disk.tree,
+        };
+        let tree = match (tree, fault) {
             (_, Fault::Before) => return Err(failed("told to fail")),
             (None, _) => return Err(failed("the store was removed")),
             (Some(tree), _) => tree,

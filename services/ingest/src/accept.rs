@@ -7,7 +7,7 @@ use ascertain_domain::id::{Digest, ReportId, ReportKey};
 use ascertain_log::{
     Append, AppendError, MAX_RECORD_BYTES, RECORD_OVERHEAD_BYTES, Sequence, watch,
 };
-use ascertain_proto::inward::submission::{self, Checked};
+use ascertain_proto::inward::submission::{self, Checked, Link};
 use ascertain_proto::{log, outward, v1};
 use log::v1::record_body::Content;
 use prost::Message as _;
@@ -160,7 +160,9 @@ fn try_decide(
         };
         return answered(Ok(unsaid));
     };
-    let partitions = core.partitions.of(&checked.places, view);
+    let partitions = core
+        .partitions
+        .of_report(&checked.places, checked.is_linked, view);
     let partitions = partitions.map_err(|place| {
         let what = format!("place `{place}` is not in the registry");
         Refusal::field("report.claims", Reason::PlaceUnknown, what)
@@ -306,13 +308,15 @@ impl Core {
     ) -> Result<v1::Acknowledgement, Refusal> {
         let mut pending_links = Vec::new();
         for link in &checked.pending_links {
-            let arrived = match submission::linked_report(link) {
-                Some(id) => self
-                    .ledger
-                    .has_arrived(id)
-                    .map_err(|e| Refusal::internal(&e))?,
-                None => false,
+            let arrived = match submission::link(link) {
+                Link::ClaimOf(report) => self.ledger.has_arrived(report),
+                Link::Report(report) => {
+                    let partner = provenance.partner.clone();
+                    self.ledger.is_accepted(&ReportKey { partner, report })
+                }
+                Link::Evidence => Ok(false),
             };
+            let arrived = arrived.map_err(|e| Refusal::internal(&e))?;
             if !arrived {
                 pending_links.push(link.clone());
             }

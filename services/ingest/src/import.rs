@@ -138,7 +138,9 @@ async fn import_report(
     let registry = core.registry.current();
     all_registered(report, registry.domain.latest())?;
     let places = report.places();
-    let partitions = core.partitions.of(&places, registry.domain.latest());
+    let partitions =
+        core.partitions
+            .of_report(&places, report.links.are_any(), registry.domain.latest());
     let partitions = partitions.map_err(|place| {
         let what = format!("place `{place}` is not in the registry; import the registry first");
         Refusal::field("body.report.claims", Reason::PlaceUnknown, what)

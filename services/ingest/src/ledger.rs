@@ -194,6 +194,12 @@ impl Ledger {
         Ok(appended || self.index.has_report(id)?)
     }
 
+    /// Whether a report was accepted.
+    pub(crate) fn is_accepted(&self, key: &ReportKey) -> Result<bool, IndexError> {
+        let appended = matches!(self.overlay().get(key), Some(Slot::Accepted(_)));
+        Ok(appended || self.index.get(key)?.is_some())
+    }
+
     /// The last sequence of a partition that is in the index.
     pub(crate) fn indexed(&self, partition: PartitionId) -> Result<Checkpoint, IndexError> {
         self.index.checkpoint(partition)

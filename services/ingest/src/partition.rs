@@ -39,6 +39,23 @@ impl Partitions {
         PartitionId::of_home_area(home_area, count.saturating_sub(1))
     }
 
+    /// The partitions in which a report is to stand, ascending, once each: those of its
+    /// places, or all where it bears on other reports. Where these stand, or will once they
+    /// arrive, need not be known then, and all partitions see the same versions.
+    pub(crate) fn of_report<'a>(
+        &self,
+        places: &'a [PlaceId],
+        is_linked: bool,
+        registry: View<'_>,
+    ) -> Result<Vec<PartitionId>, &'a PlaceId> {
+        let own = self.of(places, registry)?;
+        Ok(if is_linked {
+            self.of_places().collect()
+        } else {
+            own
+        })
+    }
+
     /// The partitions of some places, ascending, once each; `Err` names the place
     /// that the registry does not know.
     pub(crate) fn of<'a>(

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ascertain_log::{
-    Append, AppendError, End, Follow, FollowError, Incarnation, LogReader, LogWriter, MemoryLog,
-    PartitionId, Position, Sequence,
+    Append, AppendError, End, Erase, Follow, FollowError, Incarnation, LogReader, LogWriter,
+    MemoryLog, PartitionId, Position, Sequence,
 };
 use futures::StreamExt as _;
 use harness::{Node, noon, reason, registry, report};
@@ -61,6 +61,10 @@ impl LogWriter for Unsure {
             self.inner.append(batch).await?;
         }
         Err(AppendError::OutcomeUnknown("the line broke".to_owned()))
+    }
+
+    async fn erase(&self, records: Vec<Erase>) -> Result<(), AppendError> {
+        self.inner.erase(records).await
     }
 
     async fn failed(&self) -> String {

@@ -216,9 +216,14 @@ impl Replica {
             .max()
     }
 
+    /// The partition of a place.
+    pub(crate) fn partition_of(&self, place: &Place) -> PartitionId {
+        PartitionId::of_home_area(&place.home_area, self.place_partitions())
+    }
+
     /// The last record that the states of a place's partition rest on.
     pub(crate) fn seen_of(&self, place: &Place) -> u64 {
-        let partition = PartitionId::of_home_area(&place.home_area, self.place_partitions());
+        let partition = self.partition_of(place);
         let followed = self.partitions.get(&partition);
         followed.map_or(0, |followed| followed.states.borrow().report_sequence)
     }
@@ -236,7 +241,7 @@ impl Replica {
         (seen, registry): (&Seen, &'a Registry),
         asked: &Asked,
     ) -> Result<Resolved<'a>, QueryError> {
-        let partition = PartitionId::of_home_area(&place.home_area, self.place_partitions());
+        let partition = self.partition_of(place);
         let up_to = seen.get(&partition).copied().unwrap_or_default();
         let as_known_at = asked.as_known_at.or(up_to.known_at).unwrap_or(asked.now);
         let adopted = self

@@ -153,7 +153,7 @@ impl Replica {
         let mut writes = Batch::new();
         let taken = self.reports.take(batch, incarnation, &mut writes)?;
         for (record, taken) in batch.iter().zip(&taken) {
-            if let Taken::Report(report) = taken {
+            if let Taken::Report(report, _) = taken {
                 self.listing.index(&record.position, report, &mut writes);
             }
         }

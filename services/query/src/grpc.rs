@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_access::{Caller, visible_to};
-use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
-use ascertain_proto::inward::submission::join;
-use ascertain_proto::log::v1::{RecordBody, ReportContent, record_body::Content};
+use ascertain_log::PartitionId;
 use ascertain_proto::outward;
 use ascertain_proto::page::{Bound, PageToken, bound};
 use ascertain_proto::v1::query_service_server::QueryService;
@@ -18,11 +17,10 @@ use ascertain_proto::v1::{
     GetControlHistoryRequest, GetControlHistoryResponse, GetControlStateRequest,
     GetControlStateResponse, GetReportRequest, GetReportResponse, ListControlStatesRequest,
     ListControlStatesResponse, ListReportsRequest, ListReportsResponse, ReadOptions, Reason,
-    RecordedReportView, WatchControlStatesRequest, WatchControlStatesResponse,
+    WatchControlStatesRequest, WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
 use ascertain_runtime::Shutdown;
-use prost::Message as _;
 use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -229,13 +227,16 @@ impl QueryService for Handler {
             .blocking(move |replica| {
                 let registry = replica.registry.snapshot();
                 let latest = registry.latest();
-                let place: Option<PlaceId> = match request.place.as_str() {
+                let place = match request.place.as_str() {
                     "" => None,
-                    place => Some(find("place", place, latest)?.id.clone()),
+                    place => Some(find("place", place, latest)?),
                 };
+                let place = place
+                    .as_ref()
+                    .map(|place| (&place.id, replica.partition_of(place)));
                 let times = (known_by, before);
                 let listing = &replica.listing;
-                listing.newest(place.as_ref(), times, &replica.reports, size + 1)
+                listing.newest(place, times, &replica.reports, size + 1)
             })
             .await?;
         let more = found.len() > size;
@@ -252,11 +253,14 @@ impl QueryService for Handler {
             }
             _ => String::new(),
         };
-        let reports = page
-            .iter()
-            .filter(|(_, known)| visible_to(known.report.marking, Audience::Clear))
-            .map(|(_, known)| view(known))
-            .collect::<Result<_, _>>()?;
+        let page = page.to_vec();
+        let reports = self.replica.blocking(move |replica| {
+            let visible = |known: &KnownReport| visible_to(known.report.marking, Audience::Clear);
+            let page = page.iter().filter(|(_, known)| visible(known));
+            page.map(|((_, partition, _), known)| replica.view(PartitionId(*partition), known))
+                .collect()
+        });
+        let reports = reports.await?;
         Ok(Response::new(ListReportsResponse {
             reports,
             next_page_token,
@@ -288,12 +292,16 @@ impl QueryService for Handler {
         let wanted = key.clone();
         let known = self
             .replica
-            .blocking(move |replica| replica.listing.report(&wanted, &replica.reports))
-            .await?
-            .map(|(.., known)| known)
-            .filter(|known| visible_to(known.report.marking, Audience::Clear))
-            .ok_or_else(unknown)?;
-        let report = Some(view(&known)?);
+            .blocking(move |replica| {
+                let found = replica.listing.report(&wanted, None, &replica.reports)?;
+                let found =
+                    found.filter(|(.., known)| visible_to(known.report.marking, Audience::Clear));
+                found
+                    .map(|(partition, _, known)| replica.view(partition, &known))
+                    .transpose()
+            })
+            .await?;
+        let report = Some(known.ok_or_else(unknown)?);
         Ok(Response::new(GetReportResponse { report }))
     }
 }
@@ -312,27 +320,6 @@ fn report_key(request: &GetReportRequest) -> Result<ReportKey, QueryError> {
             let what = format!("`{}` is no UUID in its hyphenated form", request.report_id);
             QueryError::field("report_id", Reason::InvalidUuid, what)
         })?,
-    })
-}
-
-/// A report as it is kept, with its texts.
-fn view(known: &KnownReport) -> Result<RecordedReportView, QueryError> {
-    let body = RecordBody::decode(known.body.clone())?;
-    let content = ReportContent::decode(known.content.clone())?;
-    let stamp = body.stamp.unwrap_or_default();
-    let Some(Content::Report(recorded)) = body.content else {
-        return Err(QueryError::Unreadable("a record that is no report"));
-    };
-    let mut flags = Vec::new();
-    if known.report.time_inconsistent {
-        flags.push("TIME_INCONSISTENT".to_owned());
-    }
-    Ok(RecordedReportView {
-        report: Some(join(&recorded, &content, stamp.first_recorded_at)),
-        partner_id: stamp.partner_id,
-        first_recorded_at: stamp.first_recorded_at,
-        known_at: Some(outward::timestamp(known.known_at)),
-        flags,
     })
 }
 

@@ -24,6 +24,7 @@ mod role;
 mod service;
 mod states;
 mod verify;
+mod view;
 mod watch;
 
 pub use service::{Query, SERVICES};

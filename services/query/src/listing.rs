@@ -56,11 +56,12 @@ impl Listing {
         Ok((count(&self.time)?, count(&self.id)?))
     }
 
-    /// The recording of a report that counts: of several, that with the smallest
-    /// body digest; in several partitions, the first. With where it stands.
+    /// The recording of a report that counts, in all partitions or in one: of several, that
+    /// with the smallest body digest; in several partitions, the first. With where it stands.
     pub(crate) fn report(
         &self,
         key: &ReportKey,
+        within: Option<PartitionId>,
         reports: &ReportReplica,
     ) -> Result<Option<(PartitionId, Sequence, KnownReport)>, QueryError> {
         let mut counts: Option<(PartitionId, Sequence, KnownReport)> = None;
@@ -71,6 +72,9 @@ impl Listing {
                 .and_then(position_of)
                 .ok_or(QueryError::Unreadable("the index of report ids"))?;
             let (partition, sequence) = (PartitionId(partition), Sequence(sequence));
+            if within.is_some_and(|within| within != partition) {
+                continue;
+            }
             let Some(known) = reports.record(partition, sequence)? else {
                 continue;
             };
@@ -85,11 +89,11 @@ impl Listing {
         Ok(counts)
     }
 
-    /// Reports known by a time and before a rank, newest first, of a place or of
-    /// all. Each stands once: where its recording that counts stands.
+    /// Reports known by a time and before a rank, newest first, of a place in its partition
+    /// or of all. Each stands once: where its recording that counts stands.
     pub(crate) fn newest(
         &self,
-        place: Option<&PlaceId>,
+        place: Option<(&PlaceId, PartitionId)>,
         (known_by, before): (Option<Timestamp>, Option<Rank>),
         reports: &ReportReplica,
         most: usize,
@@ -107,10 +111,13 @@ impl Listing {
             let Some(known) = reports.record(partition, sequence)? else {
                 continue;
             };
-            if place.is_some_and(|place| !known.report.places().contains(place)) {
+            if let Some((place, home)) = place
+                && (home != partition || !reports.bears_on((partition, sequence), place)?)
+            {
                 continue;
             }
-            let counts = self.report(&known.report.key(), reports)?;
+            let within = place.map(|(_, home)| home);
+            let counts = self.report(&known.report.key(), within, reports)?;
             if counts.is_none_or(|(p, s, _)| (p, s) != (partition, sequence)) {
                 continue;
             }

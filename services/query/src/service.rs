@@ -175,8 +175,9 @@ async fn open_store(
         dir: config.data_dir.join("query/store"),
         cache_bytes: CACHE_BYTES,
         schema: "query",
-        // 2: reports are indexed by place and partition. 3: changes by record.
-        schema_version: 3,
+        // 2: reports are indexed by place and partition. 3: changes by record. 4: links
+        // between reports.
+        schema_version: 4,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);

@@ -11,7 +11,7 @@ use ascertain_domain::model::SourceModel;
 use ascertain_domain::registry::{Registry, RegistryChange};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Calibrator, Counts, Family, family_places};
+use ascertain_engine::{Calibrator, Counts, Family, family_places, sort_out};
 use ascertain_log::{LogReader, PartitionId, Sequence};
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_replica::{ReplicaError, ReportReplica};
@@ -108,8 +108,11 @@ fn learn(
     (audience, cut): (Audience, Timestamp),
     progress: &Progress,
 ) -> Option<SourceModel> {
+    // Retractions name no place: what they leave is found before it is told by place.
+    let known: Vec<Arc<Report>> = known.values().cloned().collect();
+    let in_force = sort_out(&known, registry.latest(), audience).in_force;
     let mut by_place: BTreeMap<PlaceId, Vec<&Arc<Report>>> = BTreeMap::new();
-    for report in known.values() {
+    for report in &in_force {
         for place in report.places() {
             by_place.entry(place).or_default().push(report);
         }

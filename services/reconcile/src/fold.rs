@@ -69,8 +69,8 @@ impl Folder {
             self.folds.forget();
         }
         let mut places = by_registry.clone();
-        if let Taken::Report(report) = taken {
-            let affected = affected_places(&report.places(), view).into_iter();
+        if let Taken::Report(_, bears_on) = taken {
+            let affected = affected_places(bears_on, view).into_iter();
             places.extend(affected.map(|id| (id, StateCause::Report)));
         }
         let temper = |view: View<'_>| view.source_model(Audience::Clear).map(|model| model.temper);
@@ -92,7 +92,7 @@ impl Folder {
             }
             step.cause = cause;
             step.report = match taken {
-                Taken::Report(report) if !by_registry.contains_key(&id) => Some(report),
+                Taken::Report(report, _) if !by_registry.contains_key(&id) => Some(report),
                 _ => None,
             };
             if let Some(entry) = self.refold(place, &step)? {

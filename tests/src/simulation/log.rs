@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ascertain_log::{
-    Append, AppendError, End, Follow, FollowError, HEARTBEAT, Incarnation, LogReader, LogWriter,
-    MemoryLog, PartitionId, Position, Record, Sequence,
+    Append, AppendError, End, Erase, Follow, FollowError, HEARTBEAT, Incarnation, LogReader,
+    LogWriter, MemoryLog, PartitionId, Position, Record, Sequence,
 };
 use futures::{StreamExt as _, stream};
 use tokio::sync::{Mutex, Notify};
@@ -168,5 +168,16 @@ impl LogWriter for FaultyLog {
             return unknown();
         }
         done
+    }
+
+    async fn erase(&self, records: Vec<Erase>) -> Result<(), AppendError> {
+        self.chance.delay(8).await;
+        if self
+            .chance
+            .strikes("erasure not done", self.chance.weather.log)
+        {
+            return Err(AppendError::OutcomeUnknown("the disk is slow".to_owned()));
+        }
+        self.inner.erase(records).await
     }
 }

@@ -1,10 +1,12 @@
 //! Reports: submit them and read them back.
 
 use ascertain_client::render;
+use ascertain_proto::v1 as pb;
 use ascertain_proto::v1::submit_result::Result as Answer;
 use ascertain_proto::v1::{
-    GetReportRequest, ListReportsRequest, ListReportsResponse, RecordedReportView,
-    SubmitReportsResponse, SubmitResult,
+    Acknowledgement, CorrectReportRequest, GetReportRequest, ListReportsRequest,
+    ListReportsResponse, RecordedReportView, RetractReportRequest, SubmitReportsResponse,
+    SubmitResult,
 };
 use prost_types::Timestamp;
 
@@ -19,6 +21,34 @@ pub(crate) enum Command {
     Submit {
         /// JSON, JSON Lines or YAML: a report, a list, or an object with reports or submissions; - for stdin
         file: String,
+        #[command(flatten)]
+        write: WriteArgs,
+    },
+    /// Submit a new version of a report, which counts in its place from now on
+    Correct {
+        /// The id of the report that is corrected, any version
+        id: String,
+        /// JSON or YAML: the new version, whole, with an id of its own; - for stdin
+        file: String,
+        #[command(flatten)]
+        write: WriteArgs,
+    },
+    /// Take a report back with all its versions, for good
+    Retract {
+        /// The id of the report, any version
+        id: String,
+        /// Who takes it back: with originator, what others pass on of the same goes, too
+        #[arg(long, value_enum, default_value = "submitter")]
+        by: Retractor,
+        /// Why; names no private persons
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// When that was said (RFC 3339) [default: when it is recorded]
+        #[arg(long, value_name = "TIME", value_parser = input::time)]
+        at: Option<Timestamp>,
+        /// A UUID for the retraction, so that it can be sent again safely [default: a new one]
+        #[arg(long, value_name = "UUID")]
+        retraction_id: Option<String>,
         #[command(flatten)]
         write: WriteArgs,
     },
@@ -47,6 +77,13 @@ pub(crate) enum Command {
     },
 }
 
+/// Who takes a report back.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Retractor {
+    Submitter,
+    Originator,
+}
+
 const HEADER: &[&str] = &[
     "known_at",
     "partner_id",
@@ -60,6 +97,49 @@ const HEADER: &[&str] = &[
 pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(), Failure> {
     match command {
         Command::Submit { file, write } => submit(&file, &write, context).await,
+        Command::Correct { id, file, write } => {
+            let mut given = input::submissions(&input::read(&file)?, &write)?;
+            let (Some(submission), true) = (given.pop(), given.is_empty()) else {
+                let what = format!("{file} must hold one report: the new version");
+                return Err(Failure::Usage(what));
+            };
+            let request = CorrectReportRequest {
+                corrects_report_id: id,
+                report: submission.report,
+                validate_only: submission.validate_only,
+                backfill: submission.backfill,
+            };
+            let response = context.writer()?.correct_report(request).await?;
+            let acknowledgement = response.acknowledgement.as_ref();
+            acknowledged("CorrectReportResponse", &response, acknowledgement, context)
+        }
+        Command::Retract {
+            id,
+            by,
+            reason,
+            at,
+            retraction_id,
+            write,
+        } => {
+            let drawn = || uuid::Uuid::new_v4().to_string();
+            let by = match by {
+                Retractor::Submitter => pb::Retractor::Submitter,
+                Retractor::Originator => pb::Retractor::Originator,
+            };
+            let request = RetractReportRequest {
+                report_id: id,
+                retraction_id: retraction_id.unwrap_or_else(drawn),
+                retracted_by: by.into(),
+                retracted_at: at,
+                text: reason,
+                partner_reference: String::new(),
+                validate_only: write.validate_only,
+                backfill: write.backfill(),
+            };
+            let response = context.writer()?.retract_report(request).await?;
+            let acknowledgement = response.acknowledgement.as_ref();
+            acknowledged("RetractReportResponse", &response, acknowledgement, context)
+        }
         Command::Get {
             id,
             partner,
@@ -104,6 +184,27 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
     }
 }
 
+/// Shows the answer to one report, which holds its acknowledgement.
+fn acknowledged(
+    name: &str,
+    response: &impl prost::Message,
+    acknowledgement: Option<&Acknowledgement>,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let acknowledgement = acknowledgement.ok_or(Failure::Empty)?;
+    let result = SubmitResult {
+        result: Some(Answer::Acknowledgement(acknowledgement.clone())),
+    };
+    let rows = || Rows::new(RESULT_HEADER, [result_row(&result)]);
+    context.show(name, response, rows, Some(line(&result)))?;
+    for link in &acknowledgement.pending_links {
+        context.say(&format!("{link} has not arrived yet"))?;
+    }
+    Ok(())
+}
+
+const RESULT_HEADER: &[&str] = &["report_id", "result", "write_token", "reason", "message"];
+
 async fn submit(file: &str, write: &WriteArgs, context: &mut Context<'_>) -> Result<(), Failure> {
     let submissions = input::submissions(&input::read(file)?, write)?;
     let client = context.writer()?;
@@ -126,8 +227,7 @@ async fn submit(file: &str, write: &WriteArgs, context: &mut Context<'_>) -> Res
         .await;
     written?;
     if format != Format::Table {
-        let header = &["report_id", "result", "write_token", "reason", "message"];
-        let rows = || Rows::new(header, response.results.iter().map(result_row));
+        let rows = || Rows::new(RESULT_HEADER, response.results.iter().map(result_row));
         context.show("SubmitReportsResponse", &response, rows, None)?;
     }
     let Tally {

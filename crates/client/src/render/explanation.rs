@@ -2,6 +2,7 @@
 
 use ascertain_proto::v1::{ClaimExplanation, Explanation, GroupExplanation, Outcome};
 
+use super::report::set_aside;
 use super::state::{foot, head, headline, log_odds, own_reference, plural, reference};
 use super::words::{interest, likelihood, outcome_name, percent, time};
 
@@ -29,6 +30,16 @@ pub fn explanation(explanation: &Explanation) -> String {
     let leading = state.outcomes.iter().max_by_key(|o| o.probability_ppm);
     let groups = explanation.groups.iter();
     below.extend(groups.map(|one| group(one, leading)));
+    if !explanation.set_aside.is_empty() {
+        let aside = explanation.set_aside.iter().map(|aside| {
+            let report = aside.report.as_ref().map(reference).unwrap_or_default();
+            leaf(format!("{report}: {}", set_aside(aside)))
+        });
+        below.push(Branch {
+            text: "reports that do not count, or not with all that they say".to_owned(),
+            below: aside.collect(),
+        });
+    }
     let count = u32::try_from(explanation.groups.len()).unwrap_or(u32::MAX);
     let root = Branch {
         text: format!("why: {count} independence {}", plural(count, "group")),

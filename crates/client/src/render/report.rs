@@ -2,9 +2,10 @@
 
 use ascertain_proto::v1::{
     ActorReference, AttributionRole, Claim, Extent, Modality, PlaceReference, Polarity, Predicate,
-    RecordedReportView, Report,
+    RecordedReportView, Report, ReportSetAside, SetAsideCause,
 };
 
+use super::state::reference;
 use super::words::{time, when, word};
 
 /// A report with its claims, one line each.
@@ -29,6 +30,18 @@ pub fn report(view: &RecordedReportView) -> String {
     if !view.flags.is_empty() {
         text += &format!("  flags          {}\n", view.flags.join(", "));
     }
+    if let Some(aside) = &view.set_aside {
+        text += &format!("  does not count {}\n", set_aside(aside));
+    }
+    for (name, link) in [
+        ("version of", &report.root_report_id),
+        ("corrects", &report.corrects_report_id),
+        ("takes back", &report.retracts_report_id),
+    ] {
+        if !link.is_empty() {
+            text += &format!("  {name:<14} {link}\n");
+        }
+    }
     for one in &report.claims {
         text += &format!("  claim {:<8} {}\n", one.claim_id, claim(one));
     }
@@ -36,6 +49,17 @@ pub fn report(view: &RecordedReportView) -> String {
         text += &format!("\n{}\n", report.text.trim_end());
     }
     text
+}
+
+/// Why a report no longer counts, such as `superseded by R9b`.
+pub(super) fn set_aside(aside: &ReportSetAside) -> String {
+    let by = aside.because_of.as_ref().map(reference).unwrap_or_default();
+    match aside.cause() {
+        SetAsideCause::Superseded => format!("superseded by {by}"),
+        SetAsideCause::Retracted => format!("retracted in {by}"),
+        SetAsideCause::RetractedByOriginator => format!("retracted by its originator in {by}"),
+        SetAsideCause::Unspecified => String::new(),
+    }
 }
 
 /// Who said it first, as a registered source or as written.

@@ -242,6 +242,7 @@ fn an_explanation_leads_from_the_answer_down_to_relays() {
         }],
         previous_holder: Some(side("government", 900_000, Likelihood::VeryLikely)),
         without_evidence: vec![],
+        set_aside: vec![],
     });
     let tree = "\
 why: 1 independence group

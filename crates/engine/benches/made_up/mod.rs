@@ -10,7 +10,7 @@ use ascertain_domain::marking::Marking;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
-    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Report,
+    Actors, Claim, Extent, Links, Modality, Originator, Polarity, Predicate, Report,
 };
 use ascertain_domain::source::{Grade, Reporting, Source, SourceKind};
 use ascertain_domain::time::{DAY_US, Timestamp};
@@ -157,6 +157,7 @@ pub fn said(
         }],
         evidence: Vec::new(),
         text_simhash: None,
+        links: Links::default(),
         marking: Marking::Clear,
         time_inconsistent: false,
         statement_digest: body,

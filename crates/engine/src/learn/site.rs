@@ -17,7 +17,7 @@ use ascertain_fusion::tables::Role;
 
 use crate::fold::{Family, Folded};
 use crate::item::days;
-use crate::records::one_of_each;
+use crate::versions::sort_out;
 
 /// So many groups must have spoken of holders within this time, an anchor among them,
 /// for anything to be learned of a moment. With fewer, whom to believe cannot be told from the claims.
@@ -94,10 +94,7 @@ impl Site {
             .filter(|r| r.first_known_at < cut)
             .cloned()
             .collect();
-        let reports: Vec<Arc<Report>> = one_of_each(&before, audience)
-            .into_iter()
-            .cloned()
-            .collect();
+        let reports = sort_out(&before, registry, audience).in_force;
         let anchored = |r: &&Arc<Report>| match &r.originator {
             Originator::Source(id) => registry.source(id).is_some_and(|s| s.grade.is_anchor()),
             Originator::Unregistered(_) => false,

@@ -13,7 +13,7 @@ use ascertain_domain::name::Name;
 use ascertain_domain::place::{Place, PlaceKind};
 use ascertain_domain::registry::{Registry, RegistryChange, Version};
 use ascertain_domain::report::{
-    Actors, Claim, Extent, Modality, Originator, Polarity, Predicate, Relay, Report,
+    Actors, Claim, Extent, Links, Modality, Originator, Polarity, Predicate, Relay, Report,
 };
 use ascertain_domain::source::{Alignment, Grade, Reporting, Source, SourceKind};
 use ascertain_domain::state::ControlState;
@@ -179,6 +179,7 @@ pub fn report(number: u32, source: &str, day: f64, claims: Vec<Claim>) -> Report
         claims,
         evidence: vec![],
         text_simhash: None,
+        links: Links::default(),
         marking: Marking::Clear,
         time_inconsistent: false,
         statement_digest: Digest::of(text.as_bytes()),

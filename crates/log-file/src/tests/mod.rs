@@ -3,6 +3,7 @@
 mod copied;
 mod crash;
 mod damage;
+mod erase;
 mod faults;
 mod model;
 mod old;

@@ -1,5 +1,7 @@
 //! The chain of attribution, from originator to submitter.
 
+use std::ops::RangeInclusive;
+
 use ascertain_domain::registry::View;
 use ascertain_domain::violation::{Reason, Violations};
 
@@ -12,13 +14,14 @@ pub(super) const MOST_PARTIES: usize = 16;
 /// Checks the chain and resolves its sources.
 pub(super) fn resolve_all(
     parties: &mut [v1::AttributionParty],
+    allowed: RangeInclusive<usize>,
     registry: View<'_>,
     v: &mut Violations,
 ) {
     text::check_count(parties.len(), MOST_PARTIES, "attribution_chain", v);
     let originator = v1::AttributionRole::Originator as i32;
     let originators = parties.iter().filter(|p| p.role == originator).count();
-    if originators != 1 {
+    if !allowed.contains(&originators) {
         let what = format!("names {originators} originators; exactly one said it first");
         v.add("attribution_chain", Reason::OriginatorRequired, what);
     }

@@ -12,8 +12,8 @@ pub use super::content::{Salt, draw_salt, join};
 
 use super::claim::{self, Context, MOST_CLAIMS, Seen};
 use super::text::{self, Limit};
-use super::{content, enums, evidence, party, time};
-use crate::{log, v1};
+use super::{content, enums, evidence, links, party, time};
+use crate::{log, outward, v1};
 
 /// So many mistakes are told at once.
 const MOST_VIOLATIONS: usize = 100;
@@ -32,11 +32,13 @@ pub struct Checked {
     pub content: log::v1::ReportContent,
     /// Every place that the claims name, sorted: these say where the record goes.
     pub places: Vec<PlaceId>,
+    /// Whether it bears on other reports: then it goes to every partition of places.
+    pub is_linked: bool,
     /// What was noticed and kept as it is.
     pub flags: Vec<String>,
-    /// Links to other reports' claims (`REPORT_UUID/CLAIM_ID`) and evidence (ids)
-    /// that this report does not hold itself. Whether they have arrived, only the
-    /// caller knows.
+    /// Links to other reports (`report:REPORT_UUID`), their claims
+    /// (`REPORT_UUID/CLAIM_ID`) and evidence (ids) that this report does not hold itself.
+    /// Whether they have arrived, only the caller knows.
     pub pending_links: Vec<String>,
 }
 
@@ -70,9 +72,14 @@ pub fn check_salted(
     report.received_at = None;
 
     let id = header(&mut report, &mut v);
+    let only_retracts = links::only_retracts(&report);
+    if only_retracts && report.published_at.is_none() {
+        report.published_at = Some(outward::timestamp(received_at));
+    }
     let published_at = time::required(report.published_at.as_ref(), "published_at", &mut v);
     time::not_ahead(published_at, received_at, "published_at", &mut v);
-    party::resolve_all(&mut report.attribution_chain, registry, &mut v);
+    let originators = if only_retracts { 0..=1 } else { 1..=1 };
+    party::resolve_all(&mut report.attribution_chain, originators, registry, &mut v);
     let context = Context {
         registry,
         received_at,
@@ -86,7 +93,8 @@ pub fn check_salted(
     // A report without mistakes has an id.
     let Some(id) = id else { return Err(Vec::new()) };
 
-    let pending_links = links(&report, id);
+    let is_linked = links::read(&report, &mut Violations::at("report")).are_any();
+    let pending_links = all_links(&report, id);
     let text_simhash = simhash(&report.text);
     let content = content::split(&mut report, salt);
     let recorded = log::v1::RecordedReport {
@@ -102,6 +110,7 @@ pub fn check_salted(
         recorded,
         content,
         places: seen.places.into_iter().collect(),
+        is_linked,
         flags: flags.into_iter().collect(),
         pending_links,
     })
@@ -120,6 +129,17 @@ pub fn submitted_digest(report: &v1::Report) -> Digest {
 pub fn differing_fields(one: &v1::Report, other: &v1::Report) -> Vec<&'static str> {
     let (a, b) = (canonical(one), canonical(other));
     let same = [
+        ("root_report_id", a.root_report_id == b.root_report_id),
+        ("version", a.version == b.version),
+        (
+            "corrects_report_id",
+            a.corrects_report_id == b.corrects_report_id,
+        ),
+        (
+            "retracts_report_id",
+            a.retracts_report_id == b.retracts_report_id,
+        ),
+        ("retracted_by", a.retracted_by == b.retracted_by),
         (
             "partner_reference",
             a.partner_reference == b.partner_reference,
@@ -166,17 +186,7 @@ fn header(report: &mut v1::Report, v: &mut Violations) -> Option<ReportId> {
         ),
     }
     text::check_line(&report.partner_reference, 64, "partner_reference", v);
-    for (field, given) in [
-        ("root_report_id", !report.root_report_id.is_empty()),
-        ("version", report.version > 1),
-        ("corrects_report_id", !report.corrects_report_id.is_empty()),
-        ("retracts_report_id", !report.retracts_report_id.is_empty()),
-    ] {
-        if given {
-            let what = "is not served yet; nothing was stored";
-            v.add(field, Reason::NotSupported, what);
-        }
-    }
+    links::resolve(report, v);
     text::check_language(&report.language, "language", v);
     if let Some(grade) = &report.submitter_grade {
         v.within("submitter_grade", |v| {
@@ -206,7 +216,7 @@ fn header(report: &mut v1::Report, v: &mut Violations) -> Option<ReportId> {
 fn claims(report: &mut v1::Report, context: &Context<'_>, v: &mut Violations) -> (Seen, usize) {
     let mut seen = Seen::default();
     let count = report.claims.len();
-    if count == 0 {
+    if count == 0 && !links::only_retracts(report) {
         v.add(
             "claims",
             Reason::NoClaims,
@@ -242,7 +252,7 @@ fn bounded(mut found: Vec<Violation>, not_looked_at: usize) -> Vec<Violation> {
 }
 
 /// What a report points at and does not hold itself.
-fn links(report: &v1::Report, id: ReportId) -> Vec<String> {
+fn all_links(report: &v1::Report, id: ReportId) -> Vec<String> {
     let own = |link: &str| {
         text::claim_link(link).is_some_and(|(of, claim)| {
             of == id && report.claims.iter().any(|c| c.claim_id == claim.as_str())
@@ -252,11 +262,37 @@ fn links(report: &v1::Report, id: ReportId) -> Vec<String> {
     let denied = denied.filter(|link| !link.is_empty() && !own(link));
     let evidence = report.evidence_ids.iter();
     let evidence = evidence.filter(|id| !report.evidence.iter().any(|e| e.evidence_id == **id));
-    denied.chain(evidence).cloned().collect()
+    let reports = [
+        &report.root_report_id,
+        &report.corrects_report_id,
+        &report.retracts_report_id,
+    ];
+    let reports = reports.into_iter().filter(|link| !link.is_empty());
+    let reports = reports.map(|link| format!("{REPORT_LINK}{link}"));
+    let mut links: Vec<String> = denied.chain(evidence).cloned().chain(reports).collect();
+    links.dedup();
+    links
 }
 
-/// The report id of a link `REPORT_UUID/CLAIM_ID`; `None` for a link to evidence.
+/// Before the id of a report in a link to it.
+const REPORT_LINK: &str = "report:";
+
+/// What a link points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A claim of a report, of whichever partner.
+    ClaimOf(ReportId),
+    /// A report of the same partner.
+    Report(ReportId),
+    /// An item of evidence.
+    Evidence,
+}
+
+/// Reads a link, as [`Checked::pending_links`] has them.
 #[must_use]
-pub fn linked_report(link: &str) -> Option<ReportId> {
-    text::claim_link(link).map(|(report, _)| report)
+pub fn link(link: &str) -> Link {
+    let claim = || text::claim_link(link).map(|(report, _)| Link::ClaimOf(report));
+    let report = link.strip_prefix(REPORT_LINK).and_then(ReportId::parse);
+    let report = report.map(Link::Report);
+    report.or_else(claim).unwrap_or(Link::Evidence)
 }

@@ -1,5 +1,6 @@
 //! What a store promises: every value or an error, never a wrong one.
 
+mod compact;
 mod damage;
 #[cfg(feature = "memory")]
 mod memory;

@@ -24,6 +24,20 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 /// The ingest service.
 pub(crate) struct IngestHandler(pub(crate) Arc<Core>);
 
+impl IngestHandler {
+    async fn submit_one(
+        &self,
+        submission: v1::ReportSubmission,
+    ) -> Result<Option<v1::Acknowledgement>, Status> {
+        let answers = submit(&self.0, &Caller::local(), vec![submission]).await;
+        match answers.into_iter().next() {
+            Some(Ok(acknowledgement)) => Ok(Some(acknowledgement)),
+            Some(Err(refusal)) => Err(refusal.into_status()),
+            None => Err(Refusal::unavailable("the report was not answered").into_status()),
+        }
+    }
+}
+
 #[tonic::async_trait]
 impl IngestService for IngestHandler {
     type SubmitReportsStream = Answers<v1::SubmitReportsResponse>;
@@ -33,14 +47,26 @@ impl IngestService for IngestHandler {
         &self,
         request: Request<v1::SubmitReportRequest>,
     ) -> Result<Response<v1::SubmitReportResponse>, Status> {
-        let answers = submit(&self.0, &Caller::local(), vec![request.into_inner()]).await;
-        match answers.into_iter().next() {
-            Some(Ok(acknowledgement)) => Ok(Response::new(v1::SubmitReportResponse {
-                acknowledgement: Some(acknowledgement),
-            })),
-            Some(Err(refusal)) => Err(refusal.into_status()),
-            None => Err(Refusal::unavailable("the report was not answered").into_status()),
-        }
+        let acknowledgement = self.submit_one(request.into_inner()).await?;
+        Ok(Response::new(v1::SubmitReportResponse { acknowledgement }))
+    }
+
+    async fn correct_report(
+        &self,
+        request: Request<v1::CorrectReportRequest>,
+    ) -> Result<Response<v1::CorrectReportResponse>, Status> {
+        let submission = correction(request.into_inner()).map_err(Refusal::into_status)?;
+        let acknowledgement = self.submit_one(submission).await?;
+        Ok(Response::new(v1::CorrectReportResponse { acknowledgement }))
+    }
+
+    async fn retract_report(
+        &self,
+        request: Request<v1::RetractReportRequest>,
+    ) -> Result<Response<v1::RetractReportResponse>, Status> {
+        let submission = retraction(request.into_inner()).map_err(Refusal::into_status)?;
+        let acknowledgement = self.submit_one(submission).await?;
+        Ok(Response::new(v1::RetractReportResponse { acknowledgement }))
     }
 
     async fn submit_reports(
@@ -148,4 +174,63 @@ fn result(answer: Answer, id: &str) -> v1::SubmitResult {
             Err(refusal) => Outcome::Rejection(refusal.into_rejection(id)),
         }),
     }
+}
+
+/// A correction as the report that it is.
+fn correction(request: v1::CorrectReportRequest) -> Result<v1::ReportSubmission, Refusal> {
+    let Some(mut report) = request.report else {
+        let what = "is empty; give the new version, whole";
+        return Err(Refusal::field("report", Reason::Required, what));
+    };
+    let corrects = request.corrects_report_id;
+    check_id("corrects_report_id", &corrects)?;
+    let same = |other: &str| other.is_empty() || other.eq_ignore_ascii_case(&corrects);
+    if !same(&report.corrects_report_id) {
+        let what = "names another report than `corrects_report_id`; leave it empty";
+        let field = "report.corrects_report_id";
+        return Err(Refusal::field(field, Reason::ReferenceContradicts, what));
+    }
+    report.corrects_report_id = corrects;
+    Ok(v1::ReportSubmission {
+        report: Some(report),
+        validate_only: request.validate_only,
+        backfill: request.backfill,
+        unreadable: None,
+    })
+}
+
+/// A retraction as the report that it is.
+fn retraction(request: v1::RetractReportRequest) -> Result<v1::ReportSubmission, Refusal> {
+    check_id("report_id", &request.report_id)?;
+    check_id("retraction_id", &request.retraction_id)?;
+    let report = v1::Report {
+        report_id: request.retraction_id,
+        partner_reference: request.partner_reference,
+        published_at: request.retracted_at,
+        tlp: v1::Tlp::Clear.into(),
+        retracts_report_id: request.report_id,
+        retracted_by: request.retracted_by,
+        text: request.text,
+        ..v1::Report::default()
+    };
+    Ok(v1::ReportSubmission {
+        report: Some(report),
+        validate_only: request.validate_only,
+        backfill: request.backfill,
+        unreadable: None,
+    })
+}
+
+fn check_id(field: &str, id: &str) -> Result<(), Refusal> {
+    if ascertain_domain::id::ReportId::parse(id).is_some() {
+        return Ok(());
+    }
+    let (reason, what) = match id {
+        "" => (Reason::Required, "is empty; give a UUID".to_owned()),
+        id => (
+            Reason::InvalidUuid,
+            format!("`{id}` is no UUID in its hyphenated form"),
+        ),
+    };
+    Err(Refusal::field(field, reason, what))
 }

@@ -3,11 +3,12 @@
 use ascertain_domain::evidence::{Evidence, EvidenceKey, PerceptualHash};
 use ascertain_domain::id::{Digest, Id, PartnerId, ReportId};
 use ascertain_domain::report::{Actors, Claim, Originator, Predicate, Relay, Report};
+use ascertain_domain::source::SourceKind;
 use ascertain_domain::violation::{Reason, Violations};
 use prost::Message as _;
 
 use super::missing;
-use crate::inward::{enums, text, time};
+use crate::inward::{enums, links, text, time};
 use crate::{log, v1};
 
 /// Reads a report; `None`, with the field in `v`, where that cannot be done.
@@ -35,7 +36,18 @@ pub(super) fn decode(
         v.add("report_id", Reason::InvalidUuid, "is no UUID");
         return None;
     };
+    let links = links::read(wire, v);
     let (originator, relays) = chain(&wire.attribution_chain, v)?;
+    let originator = match originator {
+        Some(originator) => originator,
+        // Whoever only takes something back says nothing himself.
+        None if links::only_retracts(wire) => Originator::Unregistered(SourceKind::Aggregator),
+        None => {
+            let what = "names no originator";
+            v.add("attribution_chain", Reason::OriginatorRequired, what);
+            return None;
+        }
+    };
     let claims = wire.claims.iter().enumerate();
     let claims = claims.map(|(i, c)| v.within(format!("claims[{i}]"), |v| claim(c, v)));
     let claims = claims.collect::<Option<Vec<_>>>()?;
@@ -48,6 +60,7 @@ pub(super) fn decode(
         originator,
         relays,
         published_at: time::required(wire.published_at.as_ref(), "published_at", v)?,
+        links,
         claims,
         evidence: evidence(wire, &partner, v),
         text_simhash: recorded.text_simhash,
@@ -89,7 +102,10 @@ fn statement_digest(body: &log::v1::RecordBody, recorded: &log::v1::RecordedRepo
     Digest::of(&statement.encode_to_vec())
 }
 
-fn chain(parties: &[v1::AttributionParty], v: &mut Violations) -> Option<(Originator, Vec<Relay>)> {
+fn chain(
+    parties: &[v1::AttributionParty],
+    v: &mut Violations,
+) -> Option<(Option<Originator>, Vec<Relay>)> {
     let mut originator = None;
     let mut relays = Vec::new();
     for (i, party) in parties.iter().enumerate() {
@@ -111,14 +127,7 @@ fn chain(parties: &[v1::AttributionParty], v: &mut Violations) -> Option<(Origin
             Some(())
         })?;
     }
-    if originator.is_none() {
-        v.add(
-            "attribution_chain",
-            Reason::OriginatorRequired,
-            "names no originator",
-        );
-    }
-    Some((originator?, relays))
+    Some((originator, relays))
 }
 
 fn party_identity(party: &v1::AttributionParty, v: &mut Violations) -> Option<Relay> {

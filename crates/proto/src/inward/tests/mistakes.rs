@@ -13,10 +13,10 @@ fn every_mistake_of_the_header_is_named() {
     let bad = v1::Report {
         report_id: "R1".to_owned(),
         partner_reference: "x".repeat(65),
-        root_report_id: ID.to_owned(),
-        version: 2,
-        corrects_report_id: ID.to_owned(),
-        retracts_report_id: ID.to_owned(),
+        root_report_id: "R0".to_owned(),
+        version: 1,
+        corrects_report_id: "R0".to_owned(),
+        retracted_by: 9,
         published_at: None,
         language: "Arabic!".to_owned(),
         tlp: 0,
@@ -33,10 +33,10 @@ fn every_mistake_of_the_header_is_named() {
     let expected = [
         at("report_id", Reason::InvalidUuid),
         at("partner_reference", Reason::TooLong),
-        at("root_report_id", Reason::NotSupported),
-        at("version", Reason::NotSupported),
-        at("corrects_report_id", Reason::NotSupported),
-        at("retracts_report_id", Reason::NotSupported),
+        at("root_report_id", Reason::InvalidUuid),
+        at("version", Reason::OutOfRange),
+        at("corrects_report_id", Reason::InvalidUuid),
+        at("retracted_by", Reason::OutOfRange),
         at("published_at", Reason::Required),
         at("language", Reason::Malformed),
         at("tlp", Reason::Required),
@@ -47,6 +47,61 @@ fn every_mistake_of_the_header_is_named() {
         at("submitter_grade.credibility", Reason::OutOfRange),
     ];
     assert_eq!(found, expected.into());
+}
+
+#[test]
+fn links_between_reports_fit_each_other() {
+    let other = "5f0e6a9c-0000-4000-8000-0000000000ff";
+    let cases = [
+        (
+            v1::Report {
+                corrects_report_id: ID.to_owned(),
+                ..report()
+            },
+            at("corrects_report_id", Reason::Cycle),
+        ),
+        (
+            v1::Report {
+                retracts_report_id: ID.to_ascii_uppercase(),
+                ..report()
+            },
+            at("retracts_report_id", Reason::Cycle),
+        ),
+        (
+            v1::Report {
+                version: 3,
+                ..report()
+            },
+            at("root_report_id", Reason::Required),
+        ),
+        (
+            v1::Report {
+                version: 10_001,
+                root_report_id: other.to_owned(),
+                ..report()
+            },
+            at("version", Reason::OutOfRange),
+        ),
+        (
+            v1::Report {
+                retracted_by: v1::Retractor::Originator.into(),
+                ..report()
+            },
+            at("retracts_report_id", Reason::Required),
+        ),
+        // To correct takes a report, to retract does not.
+        (
+            v1::Report {
+                corrects_report_id: other.to_owned(),
+                claims: Vec::new(),
+                ..report()
+            },
+            at("claims", Reason::NoClaims),
+        ),
+    ];
+    for (bad, expected) in cases {
+        assert_eq!(mistakes(&bad), [expected]);
+    }
 }
 
 #[test]
