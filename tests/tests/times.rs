@@ -20,7 +20,8 @@ use ascertain_proto::log::v1::{LogKind, StateRecord};
 use ascertain_proto::outward::{self, Method};
 use ascertain_proto::v1::{
     CompareControlStatesRequest, ControlState, GetControlHistoryRequest, GetControlStateRequest,
-    HistoryCause, HistoryClock, ReadOptions, StateChange, StateComparison, StateTimes,
+    HistoryCause, HistoryClock, ReadOptions, RetractReportRequest, StateChange, StateComparison,
+    StateTimes,
 };
 use ascertain_tests::{Archive, Chance, LATE_PLACE, Node, at, frames, long};
 use prost::Message;
@@ -454,8 +455,38 @@ async fn a_comparison_holds_both_states_and_what_lies_between() {
         "{bare:?}"
     );
 
-    // Of an area: those that differ, in order, page by page.
+    // What is taken back lies between as well.
     let client = told.node.client();
+    let gone = ground.claims[0].report.clone().unwrap().report_id;
+    let request = RetractReportRequest {
+        report_id: gone.clone(),
+        retraction_id: "0d4f8a52-0000-4000-8000-00000000000a".to_owned(),
+        ..RetractReportRequest::default()
+    };
+    let retracted = client.retract_report(request).await.unwrap();
+    let request = CompareControlStatesRequest {
+        place: "hama-city".to_owned(),
+        from: Some(StateTimes {
+            as_of: Some(at(end)),
+            as_known_at: Some(at(end)),
+        }),
+        to: Some(StateTimes {
+            as_of: Some(at(end)),
+            as_known_at: None,
+        }),
+        at_least: vec![retracted.acknowledgement.unwrap().write_token],
+        ..CompareControlStatesRequest::default()
+    };
+    let compared = client.compare_control_states(request).await.unwrap();
+    let claims = &compared[0].claims;
+    let no_longer = claims.iter().filter(|claim| claim.no_longer_counts);
+    let no_longer: Vec<_> = no_longer
+        .filter_map(|claim| claim.report.as_ref())
+        .collect();
+    assert!(no_longer.iter().any(|report| report.report_id == gone));
+    assert!(claims.iter().all(|claim| !claim.newly_known));
+
+    // Of an area: those that differ, in order, page by page.
     let times = |valid: i64| {
         Some(StateTimes {
             as_of: Some(at(valid)),

@@ -114,11 +114,17 @@ fn group(group: &GroupDifference) -> String {
 }
 
 fn claim(claim: &ClaimBetween) -> String {
-    let why = match (claim.newly_known, claim.entered_between) {
-        (true, true) => "newly known, happened in between",
-        (true, false) => "newly known",
-        _ => "happened in between",
-    };
+    let why = [
+        (claim.newly_known, "newly known"),
+        (claim.no_longer_counts, "taken back or corrected"),
+        (claim.entered_between, "happened in between"),
+    ];
+    let why: Vec<&str> = why
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, why)| *why)
+        .collect();
+    let why = why.join(", ");
     let report = claim.report.clone().unwrap_or_default();
     format!(
         "  {}  {}: {}\n      {why}; known at {}; report {}\n",
