@@ -142,6 +142,8 @@ impl Archive {
         };
         client.apply_registry(changed).await?;
         node.submit(between).await?;
+        // A model is fitted from all that is reconciled.
+        caught_up(&client, &client).await?;
         adopt(&client, known_at(between.last()) + 30).await?;
         node.submit(after).await?;
         caught_up(&client, &client).await

@@ -26,6 +26,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use prost_types::Timestamp;
 use tonic::service::RoutesBuilder;
+use tonic::transport::server::TcpIncoming;
 
 const OLD: &str = "prior-0";
 const DAY: i64 = 86_400;
@@ -266,7 +267,7 @@ async fn numbers_of_another_method_stand_where_they_were_published_and_nowhere_e
     query.add_to(&mut routes);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = tonic::transport::Server::builder().add_routes(routes.routes());
     let serving = tokio::spawn(server.serve_with_incoming(incoming));
     let other = Client::connect(&url).unwrap();

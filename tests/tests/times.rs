@@ -20,10 +20,11 @@ use ascertain_proto::log::v1::{LogKind, StateRecord};
 use ascertain_proto::outward::{self, Method};
 use ascertain_proto::v1::{
     CompareControlStatesRequest, ControlState, GetControlHistoryRequest, GetControlStateRequest,
-    HistoryCause, HistoryClock, ReadOptions, StateChange, StateComparison, StateTimes,
+    HistoryCause, HistoryClock, ReadOptions, RetractReportRequest, StateChange, StateComparison,
+    StateTimes,
 };
 use ascertain_tests::{Archive, Chance, LATE_PLACE, Node, at, frames, long};
-use prost::Message as _;
+use prost::Message;
 use tonic::Code;
 
 const PLACE_PARTITIONS: u32 = 4;
@@ -191,7 +192,7 @@ async fn any_place_at_any_two_times_is_a_fold_from_nothing_over_what_was_known()
         };
         let got = told.state(place, as_of, as_known_at).await;
         let expected = told.known.state(place, as_of, as_known_at);
-        let bytes = |state: &Option<ControlState>| state.as_ref().map(|s| s.encode_to_vec());
+        let bytes = |state: &Option<ControlState>| state.as_ref().map(Message::encode_to_vec);
         assert_eq!(
             bytes(&got),
             bytes(&expected),
@@ -401,6 +402,23 @@ async fn a_comparison_holds_both_states_and_what_lies_between() {
         mind.claims
             .is_sorted_by_key(|c| c.first_known_at.unwrap().seconds)
     );
+    // Weights are about the outcome that leads in the other state, as its own are.
+    let after = mind.after.as_ref().unwrap();
+    let leads = after
+        .outcomes
+        .iter()
+        .rev()
+        .max_by_key(|o| o.probability_ppm);
+    assert_eq!(mind.weighed.as_ref(), leads);
+    let mut compared = 0;
+    for group in &mind.groups {
+        let own = after.contributions.iter().find(|c| c.group == group.group);
+        if let Some(own) = own {
+            assert_eq!(group.weight_after, Some(own.weight));
+            compared += 1;
+        }
+    }
+    assert!(compared > 0);
     let again = told.compared("hama-city", now, then).await;
     assert_eq!((again.claims, again.before), (mind.claims, mind.after));
     // What changed on the ground: one knowledge time, two valid times.
@@ -437,8 +455,38 @@ async fn a_comparison_holds_both_states_and_what_lies_between() {
         "{bare:?}"
     );
 
-    // Of an area: those that differ, in order, page by page.
+    // What is taken back lies between as well.
     let client = told.node.client();
+    let gone = ground.claims[0].report.clone().unwrap().report_id;
+    let request = RetractReportRequest {
+        report_id: gone.clone(),
+        retraction_id: "0d4f8a52-0000-4000-8000-00000000000a".to_owned(),
+        ..RetractReportRequest::default()
+    };
+    let retracted = client.retract_report(request).await.unwrap();
+    let request = CompareControlStatesRequest {
+        place: "hama-city".to_owned(),
+        from: Some(StateTimes {
+            as_of: Some(at(end)),
+            as_known_at: Some(at(end)),
+        }),
+        to: Some(StateTimes {
+            as_of: Some(at(end)),
+            as_known_at: None,
+        }),
+        at_least: vec![retracted.acknowledgement.unwrap().write_token],
+        ..CompareControlStatesRequest::default()
+    };
+    let compared = client.compare_control_states(request).await.unwrap();
+    let claims = &compared[0].claims;
+    let no_longer = claims.iter().filter(|claim| claim.no_longer_counts);
+    let no_longer: Vec<_> = no_longer
+        .filter_map(|claim| claim.report.as_ref())
+        .collect();
+    assert!(no_longer.iter().any(|report| report.report_id == gone));
+    assert!(claims.iter().all(|claim| !claim.newly_known));
+
+    // Of an area: those that differ, in order, page by page.
     let times = |valid: i64| {
         Some(StateTimes {
             as_of: Some(at(valid)),

@@ -1,10 +1,10 @@
 //! What was said between two moments: that became known from one knowledge time to the
 //! other, or happened from one valid time to the other.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ascertain_domain::id::{ClaimId, Digest, PlaceId, ReportKey};
+use ascertain_domain::id::{ClaimId, PlaceId, ReportKey};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 
@@ -12,8 +12,8 @@ use crate::bearing::bearing;
 use crate::fold::Family;
 use crate::group::{group_key, originator_name};
 use crate::item::{entered, feeds};
-use crate::records::one_of_each;
 use crate::statement::statement;
+use crate::versions::sort_out;
 
 /// A claim that bears on a place, or on one of the places within that speak for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,31 +36,58 @@ pub struct ClaimBetween {
     pub entered: Timestamp,
     /// When its report was first known.
     pub first_known_at: Timestamp,
-    /// Whether its report was known later, and not yet earlier.
+    /// Whether it counts later, and did not yet earlier.
     pub newly_known: bool,
+    /// Whether it counted earlier, and counts no longer: its report was corrected or
+    /// retracted, or its originator took it back.
+    pub no_longer_counts: bool,
     /// Whether it entered after the one valid time and not after the other.
     pub entered_between: bool,
 }
 
-/// The claims of a family that were known later and not yet earlier, and those that
-/// entered between two valid times, in the order in which their reports were first
-/// known. `earlier` are the reports known earlier; the family is that of later.
+/// The claims of a family that count by what was known later and not by what was known
+/// earlier, or the other way round, and those that entered between two valid times, in
+/// the order in which their reports were first known.
 #[must_use]
 pub fn claims_between(
-    later: Family<'_>,
-    earlier: &[Arc<Report>],
-    (from, to): (Timestamp, Timestamp),
+    (earlier, later): (Family<'_>, Family<'_>),
+    valid: (Timestamp, Timestamp),
 ) -> Vec<ClaimBetween> {
+    let (before, after) = (counting(earlier), counting(later));
+    let name = |(report, claim): &(Arc<Report>, usize)| {
+        (
+            report.key(),
+            report.body_digest,
+            report.claims[*claim].id.clone(),
+        )
+    };
+    let names = |all: &[(Arc<Report>, usize)]| all.iter().map(name).collect::<BTreeSet<_>>();
+    let (known_before, known_after) = (names(&before), names(&after));
+    let still = after.iter().map(|one| {
+        let newly_known = !known_before.contains(&name(one));
+        between(one, later, valid, (newly_known, false))
+    });
+    let gone = before
+        .iter()
+        .filter(|one| !known_after.contains(&name(one)));
+    let gone = gone.map(|one| between(one, earlier, valid, (false, true)));
+    let all = still.chain(gone);
+    let mut found: Vec<ClaimBetween> = all
+        .filter(|one| one.newly_known || one.no_longer_counts || one.entered_between)
+        .collect();
+    // Stable: claims of one report stay in their order.
+    found.sort_by(|a, b| (a.first_known_at, &a.report).cmp(&(b.first_known_at, &b.report)));
+    found
+}
+
+/// The claims that count for a place, or for a place within that speaks for it.
+fn counting(family: Family<'_>) -> Vec<(Arc<Report>, usize)> {
     let Family {
         place,
         registry,
         audience,
         reports,
-    } = later;
-    let known: BTreeMap<ReportKey, Digest> = one_of_each(earlier, audience)
-        .into_iter()
-        .map(|report| (report.key(), report.body_digest))
-        .collect();
+    } = family;
     let speaks_for = |id: &PlaceId| {
         place.is_populated()
             && registry.place(id).is_some_and(|part| {
@@ -68,31 +95,38 @@ pub fn claims_between(
             })
     };
     let mut found = Vec::new();
-    for report in one_of_each(reports, audience) {
-        let newly_known = known.get(&report.key()) != Some(&report.body_digest);
-        for claim in report.claims.iter().filter(|claim| feeds(claim)) {
-            let entered = entered(report, claim);
-            let entered_between = from < entered && entered <= to;
-            let of_part = std::iter::once(&claim.place)
-                .chain(&claim.sub_places)
-                .any(speaks_for);
-            let bears = of_part || bearing(claim, place, registry).is_some();
-            if bears && (newly_known || entered_between) {
-                found.push(ClaimBetween {
-                    report: report.key(),
-                    partner_reference: report.partner_reference.clone(),
-                    claim: claim.id.clone(),
-                    group: group_key(report),
-                    name: originator_name(report, registry),
-                    place: claim.place.clone(),
-                    statement: statement(claim, registry),
-                    entered,
-                    first_known_at: report.first_known_at,
-                    newly_known,
-                    entered_between,
-                });
+    for report in sort_out(reports, registry, audience).in_force {
+        for (i, claim) in report.claims.iter().enumerate() {
+            let mut places = std::iter::once(&claim.place).chain(&claim.sub_places);
+            let bears = places.any(speaks_for) || bearing(claim, place, registry).is_some();
+            if bears && feeds(claim) {
+                found.push((Arc::clone(&report), i));
             }
         }
     }
     found
+}
+
+fn between(
+    (report, claim): &(Arc<Report>, usize),
+    family: Family<'_>,
+    (from, to): (Timestamp, Timestamp),
+    (newly_known, no_longer_counts): (bool, bool),
+) -> ClaimBetween {
+    let claim = &report.claims[*claim];
+    let entered = entered(report, claim);
+    ClaimBetween {
+        report: report.key(),
+        partner_reference: report.partner_reference.clone(),
+        claim: claim.id.clone(),
+        group: group_key(report),
+        name: originator_name(report, family.registry),
+        place: claim.place.clone(),
+        statement: statement(claim, family.registry),
+        entered,
+        first_known_at: report.first_known_at,
+        newly_known,
+        no_longer_counts,
+        entered_between: from < entered && entered <= to,
+    }
 }

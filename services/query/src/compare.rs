@@ -1,11 +1,8 @@
 //! Two states of a place side by side, and what lies between them.
 
-use std::sync::Arc;
-
 use ascertain_domain::marking::Audience;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::Registry;
-use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
 use ascertain_engine::{Folded, changes, claims_between, group_differences, has_moved};
 use ascertain_proto::outward;
@@ -225,19 +222,15 @@ impl Replica {
             comparison.groups = told.map(outward::group_difference).collect();
             comparison.remaining_groups = beyond(groups.len(), MAX_GROUPS);
         }
-        let known = |resolved: &Resolved<'_>| resolved.as_known_at;
-        let (one, other) = (
-            (&before, from, &reports_before),
-            (&after, to, &reports_after),
-        );
-        let ((_, _, earlier), (later, asked, reports)) = if known(&before) <= known(&after) {
+        let one = family(&before, from, &reports_before);
+        let other = family(&after, to, &reports_after);
+        let families = if before.as_known_at <= after.as_known_at {
             (one, other)
         } else {
             (other, one)
         };
-        let earlier: &[Arc<Report>] = earlier;
         let valid = (before.as_of.min(after.as_of), before.as_of.max(after.as_of));
-        let claims = claims_between(family(later, asked, reports), earlier, valid);
+        let claims = claims_between(families, valid);
         comparison.remaining_claims = beyond(claims.len(), MAX_CLAIMS);
         let told = claims.iter().skip(claims.len().saturating_sub(MAX_CLAIMS));
         comparison.claims = told.map(outward::claim_between).collect();

@@ -11,6 +11,9 @@ use super::words::{
 /// Where the first of the two columns begins.
 const LABEL: usize = 22;
 
+/// A state as one cell of a row.
+type Cell = fn(&ControlState) -> String;
+
 /// What differs between two states of a place, the groups that weigh otherwise, and the
 /// claims that lie between.
 #[must_use]
@@ -50,31 +53,31 @@ pub fn comparison(comparison: &StateComparison) -> String {
 
 fn side_by_side(comparison: &StateComparison) -> String {
     let states = [comparison.before.as_ref(), comparison.after.as_ref()];
-    let rows: [(&str, &dyn Fn(&ControlState) -> String); 9] = [
-        ("as of", &|state| time(state.as_of.as_ref())),
-        ("as known at", &|state| time(state.as_known_at.as_ref())),
-        ("status", &|state| {
+    let rows: [(&str, Cell); 9] = [
+        ("as of", |state| time(state.as_of.as_ref())),
+        ("as known at", |state| time(state.as_known_at.as_ref())),
+        ("status", |state| {
             let besieged = if state.besieged { ", besieged" } else { "" };
             format!("{}{besieged}", status(state.status))
         }),
-        ("leading", &|state| {
+        ("leading", |state| {
             let one = leading(state).map(|one| {
                 let (name, share) = (outcome_name(one), percent(one.probability_ppm));
                 format!("{name} {share} ({})", likelihood(one.term))
             });
             one.unwrap_or_else(|| "-".to_owned())
         }),
-        ("since", &|state| {
+        ("since", |state| {
             state.since.as_ref().map_or_else(|| "-".to_owned(), when)
         }),
-        ("dispute", &|state| format!("{:.2}", state.dispute)),
-        ("analytic confidence", &|state| {
+        ("dispute", |state| format!("{:.2}", state.dispute)),
+        ("analytic confidence", |state| {
             analytic_confidence(state.analytic_confidence)
         }),
-        ("independent groups", &|state| {
+        ("independent groups", |state| {
             state.independent_groups.to_string()
         }),
-        ("method", &|state| {
+        ("method", |state| {
             format!(
                 "{}, source model {}",
                 state.method_version, state.source_model
@@ -111,11 +114,17 @@ fn group(group: &GroupDifference) -> String {
 }
 
 fn claim(claim: &ClaimBetween) -> String {
-    let why = match (claim.newly_known, claim.entered_between) {
-        (true, true) => "newly known, happened in between",
-        (true, false) => "newly known",
-        _ => "happened in between",
-    };
+    let why = [
+        (claim.newly_known, "newly known"),
+        (claim.no_longer_counts, "taken back or corrected"),
+        (claim.entered_between, "happened in between"),
+    ];
+    let why: Vec<&str> = why
+        .iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, why)| *why)
+        .collect();
+    let why = why.join(", ");
     let report = claim.report.clone().unwrap_or_default();
     format!(
         "  {}  {}: {}\n      {why}; known at {}; report {}\n",

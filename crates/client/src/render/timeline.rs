@@ -113,15 +113,18 @@ impl Key {
             sum += u64::from(outcome.probability_ppm);
             // Where it ends, rounded: all together fill the bar.
             let end = ((sum * WIDTH + 500_000) / 1_000_000).min(WIDTH);
-            let sign = self.sign(outcome.kind(), &outcome_name(outcome), style);
             let count = usize::try_from(end.saturating_sub(drawn)).unwrap_or(0);
-            cells.push(sign.repeat(count));
+            cells.push(self.signs(count, outcome.kind(), &outcome_name(outcome), style));
             drawn = end;
         }
         cells.concat()
     }
 
-    fn sign(&self, kind: OutcomeKind, name: &str, style: Style) -> String {
+    /// The sign of an outcome, so many times.
+    fn signs(&self, count: usize, kind: OutcomeKind, name: &str, style: Style) -> String {
+        if count == 0 {
+            return String::new();
+        }
         let index = self.sides.iter().position(|side| side == name).unwrap_or(0);
         let of_side = |signs: [&str; 4], letters: &str| match signs.get(index) {
             Some(sign) => (*sign).to_owned(),
@@ -134,20 +137,24 @@ impl Key {
             (OutcomeKind::Mixed, _) => 37,
             _ => 90,
         };
-        match (style, kind) {
-            (Style::Colours, _) => format!("\x1b[{colour}m█\x1b[0m"),
+        let sign = match (style, kind) {
+            (Style::Colours, _) => "█".to_owned(),
             (Style::Blocks, OutcomeKind::Side) => of_side(["█", "▓", "▒", "░"], letters),
             (Style::Ascii, OutcomeKind::Side) => of_side(["A", "B", "C", "D"], letters),
             (_, OutcomeKind::Contested) => "x".to_owned(),
             (_, OutcomeKind::Mixed) => "=".to_owned(),
             (_, OutcomeKind::Vacated) => ".".to_owned(),
             (_, OutcomeKind::Other | OutcomeKind::Unspecified) => "?".to_owned(),
+        };
+        match style {
+            Style::Colours => format!("\x1b[{colour}m{}\x1b[0m", sign.repeat(count)),
+            Style::Blocks | Style::Ascii => sign.repeat(count),
         }
     }
 
     fn legend(&self, style: Style) -> String {
         let one = |(kind, name): &(OutcomeKind, String)| {
-            format!("{} {name}", self.sign(*kind, name, style))
+            format!("{} {name}", self.signs(1, *kind, name, style))
         };
         let shown: Vec<String> = self.shown.iter().map(one).collect();
         shown.join("  ") + "\n"

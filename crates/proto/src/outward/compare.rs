@@ -43,6 +43,7 @@ pub fn claim_between(claim: &ClaimBetween) -> v1::ClaimBetween {
         first_known_at: Some(timestamp(claim.first_known_at)),
         entered_at: Some(timestamp(claim.entered)),
         newly_known: claim.newly_known,
+        no_longer_counts: claim.no_longer_counts,
         entered_between: claim.entered_between,
     }
 }
