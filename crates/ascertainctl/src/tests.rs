@@ -24,6 +24,13 @@ fn held(place_id: &str) -> pb::ControlState {
 
 #[tonic::async_trait]
 impl QueryService for Fake {
+    async fn list_adjudications(
+        &self,
+        _: Request<pb::ListAdjudicationsRequest>,
+    ) -> Result<Response<pb::ListAdjudicationsResponse>, Status> {
+        Ok(Response::new(pb::ListAdjudicationsResponse::default()))
+    }
+
     async fn get_control_state(
         &self,
         request: Request<pb::GetControlStateRequest>,

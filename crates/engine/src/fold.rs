@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey, SourceId};
+use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
 use ascertain_domain::registry::View;
-use ascertain_domain::report::{Originator, Report, Retractor};
+use ascertain_domain::report::{Originator, Report};
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dependence::{Copies, Ledger};
 use ascertain_fusion::dynamics::Clash;
@@ -25,6 +25,7 @@ use crate::chain::{Chain, Mark, Running};
 use crate::group::{GroupFacts, group_id, group_key, source_group};
 use crate::interest::Standing;
 use crate::item::{Item, Reader, days, entered, feeds};
+use crate::linked::Linked;
 use crate::pace::pace;
 use crate::parts::{Parts, bare};
 use crate::point::{GroupState, ResumePoint, SiegeClaim};
@@ -42,56 +43,6 @@ pub struct Family<'a> {
     /// The reports of [`crate::family_places`] that are known, in any order, any
     /// number of times; others do no harm.
     pub reports: &'a [Arc<Report>],
-}
-
-/// What reports say of each other: whatever these names touch asks for a new fold.
-#[derive(Debug, Clone, Default)]
-struct Linked {
-    reports: BTreeSet<(ReportId, PartnerId)>,
-    /// The sources of which a word was taken back.
-    taken_back: BTreeSet<SourceId>,
-}
-
-impl Linked {
-    fn of<'a>(reports: impl Iterator<Item = &'a Arc<Report>> + Clone) -> Self {
-        let mut linked = Self::default();
-        let mut by_originators = BTreeSet::new();
-        for report in reports.clone() {
-            let names = report.links.to().chain(std::iter::once(report.id));
-            if report.links.are_any() {
-                let names = names.map(|id| (id, report.partner.clone()));
-                linked.reports.extend(names);
-            }
-            if let Some((id, Retractor::Originator)) = report.links.retracts {
-                by_originators.insert((id, report.partner.clone()));
-            }
-        }
-        // Which version of a report was named does not matter: its originator is one.
-        let touched = reports.filter(|report| {
-            !by_originators.is_empty()
-                && linked
-                    .reports
-                    .contains(&(report.id, report.partner.clone()))
-        });
-        linked.taken_back = touched
-            .filter_map(|report| match &report.originator {
-                Originator::Source(id) => Some(id.clone()),
-                Originator::Unregistered(_) => None,
-            })
-            .collect();
-        linked
-    }
-
-    fn bear_on(&self, report: &Report) -> bool {
-        let is_taken_back = || match &report.originator {
-            Originator::Source(id) => self.taken_back.contains(id),
-            Originator::Unregistered(_) => false,
-        };
-        report.links.are_any()
-            || (!self.reports.is_empty()
-                && self.reports.contains(&(report.id, report.partner.clone())))
-            || is_taken_back()
-    }
 }
 
 /// What a report did to a fold.

@@ -23,6 +23,7 @@ mod group;
 mod interest;
 mod item;
 mod learn;
+mod linked;
 mod pace;
 mod parts;
 mod point;

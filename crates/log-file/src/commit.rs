@@ -26,12 +26,15 @@ const QUIET: Duration = Duration::from_millis(10);
 /// What an append is answered with.
 pub(crate) type Answer = Result<Vec<Position>, AppendError>;
 
+/// Whoever waits for something to be erased.
+pub(crate) type Erasing = (Vec<Erase>, oneshot::Sender<Result<(), AppendError>>);
+
 /// What waits for the committer.
 pub(crate) enum Request {
     /// Records.
     Append(Waiting),
     /// What is to be erased.
-    Erase(Vec<Erase>, oneshot::Sender<Result<(), AppendError>>),
+    Erase(Erasing),
     /// A question: where all partitions end at one moment, between two groups.
     Ends(oneshot::Sender<Vec<End>>),
 }
@@ -95,7 +98,7 @@ struct Drained {
     /// Bytes of their frames.
     bytes: usize,
     /// What is to be erased, after what was appended.
-    erase: Vec<(Vec<Erase>, oneshot::Sender<Result<(), AppendError>>)>,
+    erase: Vec<Erasing>,
     /// Who asks for the ends; what was appended before is to be among them.
     asked: Vec<oneshot::Sender<Vec<End>>>,
 }
@@ -179,7 +182,7 @@ impl Committer {
                     drained.bytes += append.batch.bytes();
                     drained.appends.push(append);
                 }
-                Request::Erase(records, answer) => drained.erase.push((records, answer)),
+                Request::Erase(erasing) => drained.erase.push(erasing),
                 Request::Ends(asked) => drained.asked.push(asked),
             }
             let full = records >= GROUP_RECORDS || drained.bytes >= GROUP_BYTES;

@@ -257,7 +257,7 @@ impl LogWriter for FileLog {
         let closed = || AppendError::Refused("the log is closed".to_owned());
         let queue = self.queue.as_ref().ok_or_else(closed)?;
         let (answer, answered) = oneshot::channel();
-        let request = Request::Erase(records, answer);
+        let request = Request::Erase((records, answer));
         queue.send(request).map_err(|_| closed())?;
         let stopped = |_| AppendError::OutcomeUnknown("the committer stopped".to_owned());
         answered.await.map_err(stopped)?

@@ -132,7 +132,7 @@ impl Medium for Folder {
     fn take_next(&self) -> Result<(), StoreError> {
         let take = || {
             let next = next_tree(&self.0)?;
-            let name = next.file_name().map(|name| name.to_owned());
+            let name = next.file_name().map(ToOwned::to_owned);
             let name = name.unwrap_or_default().into_encoded_bytes();
             write_durably(&self.0, "tree", &name)?;
             remove_other_trees(&self.0)

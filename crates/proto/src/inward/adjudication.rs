@@ -188,7 +188,7 @@ fn outcome(
     let mut holder = request.holder.clone();
     if let Some(holder) = &mut holder
         && holder.actor_id.is_empty()
-        && ActorId::new(&*holder.name).is_ok_and(|id| registry.actor(&id).is_some())
+        && ActorId::new(&holder.name).is_ok_and(|id| registry.actor(&id).is_some())
     {
         holder.actor_id = std::mem::take(&mut holder.name);
     }
@@ -239,13 +239,13 @@ pub(super) fn read(
     let partner = PartnerId::new(partner_id)
         .map_err(|error| text::add_id_error(&error, "stamp.partner_id", v))
         .ok()?;
-    let place = PlaceId::new(&*wire.place_id)
+    let place = PlaceId::new(&wire.place_id)
         .map_err(|error| text::add_id_error(&error, "place_id", v))
         .ok()?;
     let ruling = if record.revokes_adjudication_id.is_empty() {
         let outcome = match wire.kind() {
             v1::OutcomeKind::Side => Outcome::Side(
-                ActorId::new(&*wire.side_id)
+                ActorId::new(&wire.side_id)
                     .map_err(|error| text::add_id_error(&error, "side_id", v))
                     .ok()?,
             ),

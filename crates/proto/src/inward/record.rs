@@ -84,7 +84,7 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
 
 fn erasure_of(erasure: &log::v1::Erasure) -> Result<Body, DecodeError> {
     let mut v = Violations::at("erasure");
-    let partner = PartnerId::new(&*erasure.partner_id)
+    let partner = PartnerId::new(&erasure.partner_id)
         .map_err(|error| text::add_id_error(&error, "partner_id", &mut v));
     let report = ReportId::parse(&erasure.report_id);
     if report.is_none() {
