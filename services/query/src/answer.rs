@@ -50,6 +50,25 @@ impl<T> Answer<T> {
     }
 }
 
+impl<T> Answer<T> {
+    /// Adds what is no part of the belief.
+    fn mark(&self, state: &mut v1::ControlState) {
+        state.erased_reports = self.erased;
+        state.adjudication = self.ruled.as_deref().cloned();
+    }
+}
+
+impl Answer<Explanation> {
+    /// The explanation as it is given out.
+    pub(crate) fn wire_in_full(&self) -> v1::Explanation {
+        let mut explanation = outward::explanation(&self.found, self.method());
+        if let Some(state) = &mut explanation.state {
+            self.mark(state);
+        }
+        explanation
+    }
+}
+
 impl Answer<ControlState> {
     /// The state as it is given out.
     pub(crate) fn wire(&self) -> v1::ControlState {
@@ -57,8 +76,7 @@ impl Answer<ControlState> {
             Some(published) => v1::ControlState::clone(published),
             None => outward::control_state(&self.found, self.method()),
         };
-        state.erased_reports = self.erased;
-        state.adjudication = self.ruled.as_deref().cloned();
+        self.mark(&mut state);
         state
     }
 

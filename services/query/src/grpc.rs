@@ -187,8 +187,7 @@ impl QueryService for Handler {
             .replica
             .blocking(move |replica| replica.explanation("place", &request.place, &asked))
             .await?;
-        let explanation = outward::explanation(&explanation.found, explanation.method());
-        let explanation = Some(explanation);
+        let explanation = Some(explanation.wire_in_full());
         Ok(Response::new(ExplainControlStateResponse { explanation }))
     }
 
