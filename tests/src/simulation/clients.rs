@@ -178,16 +178,22 @@ pub(crate) async fn partner(
     let mut left = count;
     while left > 0 {
         chance.delay(1_200).await;
-        let sources = book.open().sources.clone();
+        let (sources, known) = {
+            let told = book.open();
+            let known: Vec<String> = told.acknowledged.keys().cloned().collect();
+            (told.sources.clone(), known)
+        };
         if chance.happens(300) {
             let size = 1 + chance.below(left.min(4));
-            let reports: Vec<_> = (0..size).map(|_| said::report(&chance, &sources)).collect();
+            let reports: Vec<_> = (0..size)
+                .map(|_| said::report(&chance, &sources, &known))
+                .collect();
             left -= size;
             whole_batch(&world, &book, reports).await?;
             continue;
         }
         left -= 1;
-        let report = said::report(&chance, &sources);
+        let report = said::report(&chance, &sources, &known);
         if chance.happens(80) {
             let wrong = said::wrong(report);
             let refused = until_answered(&world, || submit_once(&world, &wrong)).await?;

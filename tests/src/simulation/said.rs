@@ -103,8 +103,28 @@ fn claim(chance: &Chance, place: &str) -> v1::Claim {
 }
 
 /// A report that any registry of the world accepts. One in four speaks of two
-/// places, which may lie in two partitions.
-pub(crate) fn report(chance: &Chance, sources: &[String]) -> v1::Report {
+/// places, which may lie in two partitions. One in six corrects, or takes back, one of those
+/// that are known.
+pub(crate) fn report(chance: &Chance, sources: &[String], known: &[String]) -> v1::Report {
+    let mut report = unlinked(chance, sources);
+    let Some(other) = chance.pick(known).cloned() else {
+        return report;
+    };
+    if chance.happens(80) {
+        report.corrects_report_id = other;
+    } else if chance.happens(80) {
+        report.retracts_report_id = other;
+        let by = [v1::Retractor::Submitter, v1::Retractor::Originator];
+        report.retracted_by = chance.pick(&by).copied().unwrap_or_default().into();
+        if chance.happens(500) {
+            report.claims.clear();
+            report.attribution_chain.clear();
+        }
+    }
+    report
+}
+
+fn unlinked(chance: &Chance, sources: &[String]) -> v1::Report {
     let id = uuid::Builder::from_random_bytes(chance.sixteen()).into_uuid();
     let count = if chance.happens(250) { 2 } else { 1 };
     let claims = (0..count).map(|_| {
@@ -144,6 +164,9 @@ pub(crate) fn altered(report: &v1::Report) -> v1::Report {
 /// A report that no registry of the world accepts.
 pub(crate) fn wrong(report: v1::Report) -> v1::Report {
     let mut report = report;
+    if report.claims.is_empty() {
+        report.tlp = v1::Tlp::Unspecified.into();
+    }
     for claim in &mut report.claims {
         claim.actors = vec![v1::ActorReference {
             actor_id: "nobody".to_owned(),
