@@ -2,6 +2,7 @@
 //! 0 done, 1 the server said no, 2 wrong usage, 3 the server cannot be reached.
 
 mod commands;
+mod export;
 mod failure;
 mod input;
 mod output;

@@ -24,6 +24,13 @@ fn held(place_id: &str) -> pb::ControlState {
 
 #[tonic::async_trait]
 impl QueryService for Fake {
+    async fn summarize_area(
+        &self,
+        _: Request<pb::SummarizeAreaRequest>,
+    ) -> Result<Response<pb::SummarizeAreaResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn list_adjudications(
         &self,
         _: Request<pb::ListAdjudicationsRequest>,

@@ -417,6 +417,48 @@ impl Client {
         }
     }
 
+    /// Sums an area up.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn summarize_area(
+        &self,
+        request: pb::SummarizeAreaRequest,
+    ) -> Result<pb::SummarizeAreaResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).summarize_area(request).await
+        })
+        .await
+    }
+
+    /// One page of places.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_places_page(
+        &self,
+        request: pb::ListPlacesRequest,
+    ) -> Result<pb::ListPlacesResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            registry(channel).list_places(request).await
+        })
+        .await
+    }
+
+    /// One page of states.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_control_states_page(
+        &self,
+        request: pb::ListControlStatesRequest,
+    ) -> Result<pb::ListControlStatesResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            query(channel).list_control_states(request).await
+        })
+        .await
+    }
+
     /// Lists states, from the page that the request names to the last.
     ///
     /// # Errors

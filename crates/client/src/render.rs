@@ -2,6 +2,7 @@
 //! and the analytic confidence never stand in one phrase, and no probability is
 //! ever shown as 0 or 1.
 
+mod area;
 mod comparison;
 mod explanation;
 mod model;
@@ -11,6 +12,7 @@ mod summary;
 mod timeline;
 mod words;
 
+pub use area::area;
 pub use comparison::comparison;
 pub use explanation::explanation;
 pub use model::{learned, source_model};
@@ -19,8 +21,8 @@ pub use state::{adjudication, state};
 pub use summary::summary;
 pub use timeline::{Style, timeline};
 pub use words::{
-    analytic_confidence, changes, interest, leading, likelihood, outcome_name, percent, span,
-    status, time, when, word,
+    analytic_confidence, changes, interest, leading, likelihood, outcome_kind, outcome_name,
+    percent, span, status, time, when, word,
 };
 
 /// What every shown answer ends with.

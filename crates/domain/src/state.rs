@@ -73,7 +73,7 @@ pub enum Outcome {
 }
 
 /// The kind of outcome that is more likely than not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// One party holds it.
     Held,

@@ -10,6 +10,7 @@
 //! duplicates and batching of what comes in do not change it by a bit. No IO, no
 //! async, no clock, no randomness.
 
+mod area;
 mod bearing;
 mod between;
 mod carried;
@@ -32,6 +33,7 @@ mod series;
 mod statement;
 mod versions;
 
+pub use area::{AreaSummary, Noted, OutcomeShares, Share};
 pub use between::{ClaimBetween, claims_between};
 pub use compare::{GroupDifference, StateChange, changes, group_differences, has_moved};
 pub use evaluate::Question;

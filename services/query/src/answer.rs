@@ -299,7 +299,7 @@ impl Replica {
         })
     }
 
-    fn entry(&self, resolved: &Resolved<'_>) -> Result<Option<StateEntry>, QueryError> {
+    pub(crate) fn entry(&self, resolved: &Resolved<'_>) -> Result<Option<StateEntry>, QueryError> {
         let (place, up_to) = (&resolved.place.id, resolved.up_to.report_sequence);
         self.states.entry(place, resolved.as_known_at, up_to)
     }

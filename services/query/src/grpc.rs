@@ -17,8 +17,8 @@ use ascertain_proto::v1::{
     GetControlHistoryRequest, GetControlHistoryResponse, GetControlStateRequest,
     GetControlStateResponse, GetReportRequest, GetReportResponse, ListAdjudicationsRequest,
     ListAdjudicationsResponse, ListControlStatesRequest, ListControlStatesResponse,
-    ListReportsRequest, ListReportsResponse, ReadOptions, Reason, WatchControlStatesRequest,
-    WatchControlStatesResponse,
+    ListReportsRequest, ListReportsResponse, ReadOptions, Reason, SummarizeAreaRequest,
+    SummarizeAreaResponse, WatchControlStatesRequest, WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
 use ascertain_runtime::Shutdown;
@@ -28,6 +28,7 @@ use tonic::{Request, Response, Status};
 
 use crate::answer::{Answer, find};
 use crate::error::QueryError;
+use crate::filter::Filter;
 use crate::follow::Replica;
 use crate::listing::Rank;
 use crate::read::{Asked, known_at, see_all_known, see_registry, see_writes};
@@ -39,6 +40,11 @@ const MAX_BATCH: usize = 1_000;
 const DEFAULT_PAGE: usize = 100;
 /// The most items a page; larger sizes are clamped.
 const MAX_PAGE: usize = 1_000;
+
+/// Places that a summary names where nothing is said.
+const DEFAULT_NOTED: usize = 10;
+/// The most places that a summary names; larger numbers are clamped.
+const MAX_NOTED: usize = 100;
 
 /// Answers over a replica of both logs.
 pub(crate) struct Handler {
@@ -64,6 +70,21 @@ impl Handler {
             see_all_known(&self.replica, known_at, self.patience).await?;
         }
         Ok(asked)
+    }
+}
+
+impl Handler {
+    /// The same question with one pair of times for all partitions.
+    async fn at_one_time(&self, asked: Asked) -> Result<Asked, QueryError> {
+        let known = asked.as_known_at.or_else(|| self.replica.frontier());
+        let known = known.unwrap_or(asked.now);
+        // Some partition may be behind the one that knows most.
+        see_all_known(&self.replica, known, self.patience).await?;
+        Ok(Asked {
+            as_of: Some(asked.as_of.or(asked.as_known_at).unwrap_or(asked.now)),
+            as_known_at: Some(known),
+            ..asked
+        })
     }
 }
 
@@ -129,35 +150,31 @@ impl QueryService for Handler {
         let mut after = String::new();
         if request.page_token.is_empty() {
             // The times of the first page are those of all.
-            let known = asked.as_known_at.or_else(|| self.replica.frontier());
-            let known = known.unwrap_or(asked.now);
-            asked.as_of = Some(asked.as_of.or(asked.as_known_at).unwrap_or(asked.now));
-            asked.as_known_at = Some(known);
-            // Some partition may be behind the one that knows most.
-            see_all_known(&self.replica, known, self.patience).await?;
+            asked = self.at_one_time(asked).await?;
         } else {
             let token =
                 PageToken::read(&request.page_token, bound).ok_or_else(page_token_invalid)?;
             (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
             after = token.rest;
         }
-        let (within, with_evidence_only) = (request.within_place_id, request.with_evidence_only);
-        let (states, more) = self
+        let page = self
             .replica
             .blocking(move |replica| {
-                replica.states_within((&within, &after, with_evidence_only), &asked, size)
+                let registry = replica.registry.snapshot();
+                let filter = Filter::from_wire(&request, registry.latest())?;
+                replica.page((&request.within_place_id, &after), &filter, &asked, size)
             })
             .await?;
-        let next_page_token = match (states.last(), more, asked.as_of, asked.as_known_at) {
-            (Some(last), true, Some(first), Some(second)) => PageToken {
+        let next_page_token = match (page.after, asked.as_of, asked.as_known_at) {
+            (Some(last), Some(first), Some(second)) => PageToken {
                 first,
                 second,
-                rest: last.found.place.to_string(),
+                rest: last.to_string(),
             }
             .write(bound),
             _ => String::new(),
         };
-        let states = states.iter().map(Answer::wire).collect();
+        let states = page.states.iter().map(Answer::wire).collect();
         Ok(Response::new(ListControlStatesResponse {
             states,
             next_page_token,
@@ -279,6 +296,29 @@ impl QueryService for Handler {
         request: Request<CompareControlStatesRequest>,
     ) -> Result<Response<CompareControlStatesResponse>, Status> {
         Ok(Response::new(self.compare(request.into_inner()).await?))
+    }
+
+    async fn summarize_area(
+        &self,
+        request: Request<SummarizeAreaRequest>,
+    ) -> Result<Response<SummarizeAreaResponse>, Status> {
+        let request = request.into_inner();
+        let most = match usize::try_from(request.most) {
+            Ok(0) => DEFAULT_NOTED,
+            Ok(most) => most.min(MAX_NOTED),
+            Err(_) => {
+                let what = format!("{} is below 0; 0 is read as {DEFAULT_NOTED}", request.most);
+                return Err(QueryError::field("most", Reason::OutOfRange, what).into());
+            }
+        };
+        let asked = self.asked(request.read.as_ref()).await?;
+        let asked = self.at_one_time(asked).await?;
+        let times = (asked.as_of, asked.as_known_at);
+        let summary = self
+            .replica
+            .blocking(move |replica| replica.summary(&request.within_place_id, most, &asked))
+            .await?;
+        Ok(Response::new(outward::area_summary(&summary, times)))
     }
 
     async fn list_adjudications(

@@ -1,15 +1,18 @@
 //! Control states: who controls a place, and why.
 
 mod diff;
+mod export;
+mod filter;
 mod history;
+mod summary;
 mod watch;
 
 use ascertain_client::render;
 use ascertain_proto::v1::{
-    ControlState, ExplainControlStateRequest, GetControlStateRequest, ListControlStatesRequest,
-    ListControlStatesResponse,
+    ControlState, ExplainControlStateRequest, GetControlStateRequest, ListControlStatesResponse,
 };
 
+use self::filter::FilterArgs;
 use crate::failure::Failure;
 use crate::input::ReadArgs;
 use crate::output::{Context, Rows};
@@ -25,16 +28,11 @@ pub(crate) enum Command {
         read: ReadArgs,
     },
     /// Who controls each place of an area
-    List {
-        /// Only this place and those below it
-        #[arg(long, value_name = "PLACE")]
-        within: Option<String>,
-        /// Leave places out that no evidence bears on
-        #[arg(long)]
-        with_evidence: bool,
-        #[command(flatten)]
-        read: ReadArgs,
-    },
+    List(FilterArgs),
+    /// How much of an area each side has, and where to look
+    Summary(summary::Args),
+    /// The states of an area as a file for other tools
+    Export(export::Args),
     /// The states as they change: a live table on a terminal, JSON Lines in a pipe
     ///
     /// First the current ones. A line that breaks is opened again where it was. Ends with
@@ -87,17 +85,10 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             let rows = || Rows::new(HEADER, [row(&state)]);
             context.show("ControlState", &state, rows, Some(render::state(&state)))
         }
-        Command::List {
-            within,
-            with_evidence,
-            read,
-        } => {
-            let request = ListControlStatesRequest {
-                within_place_id: within.unwrap_or_default(),
-                read: Some(read.into()),
-                with_evidence_only: with_evidence,
-                ..ListControlStatesRequest::default()
-            };
+        Command::Summary(args) => summary::run(&client, args, context).await,
+        Command::Export(args) => export::run(&client, args, context).await,
+        Command::List(filter) => {
+            let request = filter.into();
             let states = client.list_control_states(request).await?;
             let response = ListControlStatesResponse {
                 states,

@@ -1,13 +1,13 @@
 //! A control state as a page of text.
 
 use ascertain_proto::v1::{
-    Adjudication, Contribution, ControlState, KnowledgeBasis, OutcomeKind, ReportReference,
+    Adjudication, Contribution, ControlState, KnowledgeBasis, ReportReference,
 };
 
 use super::DISCLAIMER;
 use super::words::{
-    analytic_confidence, interest, likelihood, outcome_name, percent, span, status, time, when,
-    word,
+    analytic_confidence, interest, likelihood, outcome_kind, outcome_name, percent, span, status,
+    time, when,
 };
 
 /// Where values begin, counted from the left.
@@ -92,10 +92,7 @@ pub(super) fn head(state: &ControlState) -> String {
 /// A ruling in one line, such as `opposition, from 2024-12-05T15:00:00Z on, by local: seen`.
 #[must_use]
 pub fn adjudication(ruled: &Adjudication) -> String {
-    let what = match ruled.kind() {
-        OutcomeKind::Side => ruled.side_id.clone(),
-        kind => word(kind.as_str_name(), "OUTCOME_KIND_"),
-    };
+    let what = outcome_kind(ruled.kind(), &ruled.side_id);
     let until = match &ruled.valid_until {
         Some(until) => format!("until {}", time(Some(until))),
         None => "on".to_owned(),

@@ -43,8 +43,14 @@ pub fn analytic_confidence(confidence: i32) -> String {
 /// What an outcome is called: the side, or the kind.
 #[must_use]
 pub fn outcome_name(outcome: &Outcome) -> String {
-    match OutcomeKind::try_from(outcome.kind).unwrap_or_default() {
-        OutcomeKind::Side => outcome.side_id.clone(),
+    outcome_kind(outcome.kind(), &outcome.side_id)
+}
+
+/// The same, of a kind and its side.
+#[must_use]
+pub fn outcome_kind(kind: OutcomeKind, side: &str) -> String {
+    match kind {
+        OutcomeKind::Side => side.to_owned(),
         kind => word(kind.as_str_name(), "OUTCOME_KIND_"),
     }
 }

@@ -2,30 +2,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ascertain_domain::id::{ActorId, PlaceId};
+use ascertain_domain::id::PlaceId;
 use ascertain_domain::marking::Audience;
 use ascertain_domain::registry::View;
-use ascertain_domain::state::{ControlState, Outcome, Status};
+use ascertain_domain::state::ControlState;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::PartitionId;
-use ascertain_proto::inward;
-use ascertain_proto::v1::{Reason, WatchControlStatesRequest};
+use ascertain_proto::v1::WatchControlStatesRequest;
 
 use crate::answer::find;
 use crate::error::QueryError;
+use crate::filter::{Led, at_most};
 use crate::follow::Replica;
 use crate::read::{audience, time};
 
 const MAX_PLACES: usize = 1_000;
 const MAX_AREAS: usize = 100;
-const MAX_SIDES: usize = 100;
 
 /// What a watch is about.
 pub(crate) struct Selection {
     places: BTreeSet<PlaceId>,
     areas: Vec<PlaceId>,
-    sides: BTreeSet<ActorId>,
-    statuses: Vec<Status>,
+    led: Led,
     pub(crate) as_of: Option<Timestamp>,
     pub(crate) audience: Audience,
 }
@@ -42,7 +40,6 @@ impl Selection {
             request.within_place_ids.len(),
             MAX_AREAS,
         )?;
-        at_most("sides", request.sides.len(), MAX_SIDES)?;
         let found = |field: &str, places: &[String]| {
             let places = places.iter().enumerate();
             let found = places.map(|(i, place)| {
@@ -51,30 +48,11 @@ impl Selection {
             });
             found.collect::<Result<Vec<_>, QueryError>>()
         };
-        let sides = request.sides.iter().enumerate().map(|(i, side)| {
-            let id = ActorId::new(side.as_str()).map_err(|error| {
-                QueryError::field(&format!("sides[{i}]"), Reason::Malformed, error.to_string())
-            })?;
-            match registry.actor(&id) {
-                Some(_) => Ok(id),
-                None => Err(QueryError::field(
-                    &format!("sides[{i}]"),
-                    Reason::ActorUnknown,
-                    format!("actor `{id}` is not in the registry"),
-                )),
-            }
-        });
-        let statuses = request.statuses.iter().enumerate().map(|(i, status)| {
-            inward::status(*status).ok_or_else(|| {
-                let what = format!("{status} is no status");
-                QueryError::field(&format!("statuses[{i}]"), Reason::OutOfRange, what)
-            })
-        });
+        let led = Led::from_wire((&request.sides, &request.statuses), registry)?;
         Ok(Self {
             places: found("places", &request.places)?.into_iter().collect(),
             areas: found("within_place_ids", &request.within_place_ids)?,
-            sides: sides.collect::<Result<_, _>>()?,
-            statuses: statuses.collect::<Result<_, _>>()?,
+            led,
             as_of: time("as_of", request.as_of.as_ref())?,
             audience: audience("audience", request.audience)?,
         })
@@ -91,12 +69,7 @@ impl Selection {
 
     /// Whether a state is among those that were asked for.
     pub(crate) fn matches(&self, state: &ControlState) -> bool {
-        let is_led = || match state.leader() {
-            Some((Outcome::Side(side), _)) => self.sides.contains(side),
-            _ => false,
-        };
-        (self.statuses.is_empty() || self.statuses.contains(&state.status))
-            && (self.sides.is_empty() || is_led())
+        self.led.matches(state)
     }
 
     /// The places of a partition that are watched by the second registry and were not
@@ -127,12 +100,4 @@ impl Selection {
         }
         (placed, gone)
     }
-}
-
-fn at_most(field: &str, count: usize, most: usize) -> Result<(), QueryError> {
-    if count <= most {
-        return Ok(());
-    }
-    let what = format!("names {count}; {most} are the most");
-    Err(QueryError::field(field, Reason::TooLong, what))
 }

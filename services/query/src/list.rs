@@ -1,0 +1,121 @@
+//! States page by page, and the states of an area summed up.
+
+use ascertain_domain::id::PlaceId;
+use ascertain_domain::state::ControlState;
+use ascertain_engine::AreaSummary;
+use ascertain_proto::inward;
+
+use crate::answer::{Answer, find};
+use crate::error::QueryError;
+use crate::filter::Filter;
+use crate::follow::Replica;
+use crate::read::Asked;
+
+/// So many states are evaluated for a page at the most: where few match, a page is short.
+const MOST_EVALUATED: usize = 5_000;
+/// A summary is of so many places at the most.
+pub(crate) const MOST_SUMMARISED: usize = 200_000;
+
+/// A page of states.
+pub(crate) struct Page {
+    pub states: Vec<Answer<ControlState>>,
+    /// The place after which the next page begins; `None`: this was the last.
+    pub after: Option<PlaceId>,
+}
+
+impl Replica {
+    /// The states of the places of an area that are kept, in the order of ids, after one
+    /// of them. Which places lie in the area is as it was known at the times asked for.
+    pub(crate) fn page(
+        &self,
+        (within, after): (&str, &str),
+        filter: &Filter,
+        asked: &Asked,
+        size: usize,
+    ) -> Result<Page, QueryError> {
+        let (seen, registry) = self.seen();
+        let latest = registry.latest();
+        let area = match within {
+            "" => None,
+            within => Some(find("within_place_id", within, latest)?),
+        };
+        let mut states = Vec::new();
+        let (mut evaluated, mut last) = (0, None);
+        for place in latest.places().filter(|p| p.id.as_str() > after) {
+            let resolved = match self.resolve(place, (&seen, &registry), asked) {
+                Ok(resolved) => resolved,
+                // Not registered yet at the knowledge time asked for.
+                Err(QueryError::PlaceUnknown(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let is_within = |area: &PlaceId| resolved.registry.is_within(&place.id, area);
+            if area.as_ref().is_some_and(|area| !is_within(&area.id)) {
+                continue;
+            }
+            if states.len() == size || evaluated == MOST_EVALUATED {
+                return Ok(Page {
+                    states,
+                    after: last,
+                });
+            }
+            last = Some(place.id.clone());
+            if filter.with_evidence_only || filter.changed_since.is_some() {
+                let Some(entry) = self.entry(&resolved)? else {
+                    continue;
+                };
+                let published = entry.state.and_then(|state| state.as_known_at);
+                let published = published.and_then(|time| inward::timestamp(&time).ok());
+                if filter.changed_since.is_some() && published <= filter.changed_since {
+                    continue;
+                }
+            }
+            evaluated += 1;
+            let state = self.evaluate(&resolved, asked)?;
+            if filter.matches(&state.found) {
+                states.push(state);
+            }
+        }
+        Ok(Page {
+            states,
+            after: None,
+        })
+    }
+
+    /// The states of an area summed up: those of the places in it that have none within
+    /// themselves, so that nothing counts twice.
+    pub(crate) fn summary(
+        &self,
+        within: &str,
+        most: usize,
+        asked: &Asked,
+    ) -> Result<AreaSummary, QueryError> {
+        let (seen, registry) = self.seen();
+        let latest = registry.latest();
+        let area = match within {
+            "" => None,
+            within => Some(find("within_place_id", within, latest)?),
+        };
+        let mut summary = AreaSummary::new(most);
+        for place in latest.places() {
+            let resolved = match self.resolve(place, (&seen, &registry), asked) {
+                Ok(resolved) => resolved,
+                Err(QueryError::PlaceUnknown(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let then = resolved.registry;
+            let is_within = |area: &PlaceId| then.is_within(&place.id, area);
+            let counts = resolved.place.kind != ascertain_domain::place::PlaceKind::AdminUnit
+                && then.children(&place.id).next().is_none()
+                && area.as_ref().is_none_or(|area| is_within(&area.id));
+            if !counts {
+                continue;
+            }
+            if summary.places() == MOST_SUMMARISED {
+                return Err(QueryError::AreaTooLarge(MOST_SUMMARISED));
+            }
+            let state = self.evaluate(&resolved, asked)?;
+            summary.add(&state.found, resolved.place.population);
+        }
+        Ok(summary)
+    }
+}
