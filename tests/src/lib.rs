@@ -13,6 +13,7 @@ mod held;
 mod load;
 mod node;
 mod program;
+pub mod python;
 mod records;
 pub mod simulation;
 
@@ -22,5 +23,5 @@ pub use deployment::Deployment;
 pub use held::{Held, held};
 pub use load::{Acked, live, long, stream};
 pub use node::Node;
-pub use program::Program;
+pub use program::{Program, binaries};
 pub use records::{Digests, bodies, caught_up, digests, frames, import, state_entries};

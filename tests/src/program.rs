@@ -19,7 +19,10 @@ pub struct Program {
 }
 
 /// Builds the binaries once, as this test was built, and says where they are.
-fn binaries() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// If they cannot be built.
+pub fn binaries() -> anyhow::Result<PathBuf> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let exe = std::env::current_exe().map_err(|e| e.to_string())?;
