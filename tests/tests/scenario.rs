@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use ascertain_proto::v1::{
-    AnalyticConfidence, ControlState, ExplainControlStateRequest, Interest, KnowledgeBasis,
-    Likelihood, OutcomeKind, ReadOptions, Status,
+    AnalyticConfidence, ClaimedHold, ClaimedPlace, ControlState, ExplainControlStateRequest,
+    Interest, KnowledgeBasis, Likelihood, ListClaimedControlsRequest, OutcomeKind, ReadOptions,
+    Status,
 };
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::Node;
@@ -290,4 +291,54 @@ async fn the_explanation_goes_down_to_reports_and_relays() {
         1_000_000
     );
     hama.node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_sides_claim_stands_beside_what_is_assessed() {
+    let hama = Hama::told().await;
+    let of = async |at: &str| {
+        let time: prost_types::Timestamp = at.parse().unwrap();
+        let request = ListClaimedControlsRequest {
+            within_place_id: "hama-city".to_owned(),
+            read: Some(ReadOptions {
+                as_of: Some(time),
+                as_known_at: Some(time),
+                at_least: hama.tokens.clone(),
+                ..ReadOptions::default()
+            }),
+            ..ListClaimedControlsRequest::default()
+        };
+        let places = hama
+            .node
+            .client()
+            .list_claimed_controls(request)
+            .await
+            .unwrap();
+        let city = places.into_iter().find(|place| {
+            let assessed = place.assessed.as_ref().unwrap();
+            assessed.place_id == "hama-city"
+        });
+        city.unwrap()
+    };
+    let holds = |place: &ClaimedPlace| -> Vec<(String, ClaimedHold)> {
+        let claimed = place.claimed.iter();
+        claimed.map(|c| (c.side_id.clone(), c.hold())).collect()
+    };
+    // In the morning the government denies that it left, and the opposition is inside.
+    let morning = of(MORNING).await;
+    let expected = [
+        ("government".to_owned(), ClaimedHold::Present),
+        ("opposition".to_owned(), ClaimedHold::Present),
+    ];
+    assert_eq!(holds(&morning), expected);
+    assert_eq!(morning.assessed.unwrap().status(), Status::Contested);
+    // In the afternoon the army admits that it left, and the opposition claims all of it.
+    let afternoon = of(AFTERNOON).await;
+    let expected = [
+        ("government".to_owned(), ClaimedHold::Nothing),
+        ("opposition".to_owned(), ClaimedHold::Controls),
+    ];
+    assert_eq!(holds(&afternoon), expected);
+    let army = &afternoon.claimed[0].reports[0];
+    assert_eq!(army.partner_reference, "C3");
 }

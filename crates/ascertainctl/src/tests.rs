@@ -24,6 +24,13 @@ fn held(place_id: &str) -> pb::ControlState {
 
 #[tonic::async_trait]
 impl QueryService for Fake {
+    async fn list_claimed_controls(
+        &self,
+        _: Request<pb::ListClaimedControlsRequest>,
+    ) -> Result<Response<pb::ListClaimedControlsResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn summarize_area(
         &self,
         _: Request<pb::SummarizeAreaRequest>,

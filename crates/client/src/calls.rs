@@ -417,6 +417,30 @@ impl Client {
         }
     }
 
+    /// What the sides say of an area, from the page that the request names to the last.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_claimed_controls(
+        &self,
+        mut request: pb::ListClaimedControlsRequest,
+    ) -> Result<Vec<pb::ClaimedPlace>, ClientError> {
+        request.page_size = page_size(request.page_size);
+        let mut all = Vec::new();
+        loop {
+            let page: pb::ListClaimedControlsResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    query(channel).list_claimed_controls(request).await
+                })
+                .await?;
+            all.extend(page.places);
+            if page.next_page_token.is_empty() {
+                return Ok(all);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
     /// Sums an area up.
     ///
     /// # Errors

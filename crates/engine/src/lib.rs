@@ -15,6 +15,7 @@ mod bearing;
 mod between;
 mod carried;
 mod chain;
+mod claimed;
 mod compare;
 mod effect;
 mod evaluate;
@@ -35,6 +36,7 @@ mod versions;
 
 pub use area::{AreaSummary, Noted, OutcomeShares, Share};
 pub use between::{ClaimBetween, claims_between};
+pub use claimed::{ClaimedControl, Hold, claimed};
 pub use compare::{GroupDifference, StateChange, changes, group_differences, has_moved};
 pub use evaluate::Question;
 pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};

@@ -1,10 +1,12 @@
 //! From domain to wire: never fails.
 
 mod area;
+mod claimed;
 mod compare;
 mod model;
 
 pub use area::area_summary;
+pub use claimed::claimed_control;
 pub use compare::{claim_between, group_difference, state_change};
 pub use model::{PRIOR_MODEL, learned_source, model_id, source_model};
 

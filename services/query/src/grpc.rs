@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ascertain_access::{Caller, visible_to};
-use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
+use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::PartitionId;
@@ -16,9 +16,10 @@ use ascertain_proto::v1::{
     CompareControlStatesResponse, ExplainControlStateRequest, ExplainControlStateResponse,
     GetControlHistoryRequest, GetControlHistoryResponse, GetControlStateRequest,
     GetControlStateResponse, GetReportRequest, GetReportResponse, ListAdjudicationsRequest,
-    ListAdjudicationsResponse, ListControlStatesRequest, ListControlStatesResponse,
-    ListReportsRequest, ListReportsResponse, ReadOptions, Reason, SummarizeAreaRequest,
-    SummarizeAreaResponse, WatchControlStatesRequest, WatchControlStatesResponse,
+    ListAdjudicationsResponse, ListClaimedControlsRequest, ListClaimedControlsResponse,
+    ListControlStatesRequest, ListControlStatesResponse, ListReportsRequest, ListReportsResponse,
+    ReadOptions, Reason, SummarizeAreaRequest, SummarizeAreaResponse, WatchControlStatesRequest,
+    WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
 use ascertain_runtime::Shutdown;
@@ -74,6 +75,22 @@ impl Handler {
 }
 
 impl Handler {
+    /// The times of a page, and the place after which it begins: those of the first page are
+    /// those of all.
+    async fn asked_page(
+        &self,
+        read: Option<&ReadOptions>,
+        (token, bound): (&str, Bound),
+    ) -> Result<(Asked, String), QueryError> {
+        let mut asked = self.asked(read).await?;
+        if token.is_empty() {
+            return Ok((self.at_one_time(asked).await?, String::new()));
+        }
+        let token = PageToken::read(token, bound).ok_or_else(page_token_invalid)?;
+        (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
+        Ok((asked, token.rest))
+    }
+
     /// The same question with one pair of times for all partitions.
     async fn at_one_time(&self, asked: Asked) -> Result<Asked, QueryError> {
         let known = asked.as_known_at.or_else(|| self.replica.frontier());
@@ -139,24 +156,14 @@ impl QueryService for Handler {
         request: Request<ListControlStatesRequest>,
     ) -> Result<Response<ListControlStatesResponse>, Status> {
         let request = request.into_inner();
-        let mut asked = self.asked(request.read.as_ref()).await?;
         let size = page_size(request.page_size)?;
-        let bound = ListControlStatesRequest {
+        let bound = fingerprint(&ListControlStatesRequest {
             page_size: 0,
             page_token: String::new(),
             ..request.clone()
-        };
-        let bound = fingerprint(&bound);
-        let mut after = String::new();
-        if request.page_token.is_empty() {
-            // The times of the first page are those of all.
-            asked = self.at_one_time(asked).await?;
-        } else {
-            let token =
-                PageToken::read(&request.page_token, bound).ok_or_else(page_token_invalid)?;
-            (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
-            after = token.rest;
-        }
+        });
+        let token = (request.page_token.as_str(), bound);
+        let (asked, after) = self.asked_page(request.read.as_ref(), token).await?;
         let page = self
             .replica
             .blocking(move |replica| {
@@ -165,19 +172,32 @@ impl QueryService for Handler {
                 replica.page((&request.within_place_id, &after), &filter, &asked, size)
             })
             .await?;
-        let next_page_token = match (page.after, asked.as_of, asked.as_known_at) {
-            (Some(last), Some(first), Some(second)) => PageToken {
-                first,
-                second,
-                rest: last.to_string(),
-            }
-            .write(bound),
-            _ => String::new(),
-        };
-        let states = page.states.iter().map(Answer::wire).collect();
         Ok(Response::new(ListControlStatesResponse {
-            states,
-            next_page_token,
+            states: page.states.iter().map(Answer::wire).collect(),
+            next_page_token: next_page(page.after, &asked, bound),
+        }))
+    }
+
+    async fn list_claimed_controls(
+        &self,
+        request: Request<ListClaimedControlsRequest>,
+    ) -> Result<Response<ListClaimedControlsResponse>, Status> {
+        let request = request.into_inner();
+        let size = page_size(request.page_size)?;
+        let bound = fingerprint(&ListClaimedControlsRequest {
+            page_size: 0,
+            page_token: String::new(),
+            ..request.clone()
+        });
+        let token = (request.page_token.as_str(), bound);
+        let (asked, after) = self.asked_page(request.read.as_ref(), token).await?;
+        let page = self.replica.blocking(move |replica| {
+            replica.claimed((&request.within_place_id, &after), &asked, size)
+        });
+        let (places, after) = page.await?;
+        Ok(Response::new(ListClaimedControlsResponse {
+            places,
+            next_page_token: next_page(after, &asked, bound),
         }))
     }
 
@@ -388,6 +408,19 @@ fn report_key(request: &GetReportRequest) -> Result<ReportKey, QueryError> {
             QueryError::field("report_id", Reason::InvalidUuid, what)
         })?,
     })
+}
+
+/// The token of the page after a place; empty after the last.
+fn next_page(after: Option<PlaceId>, asked: &Asked, bound: Bound) -> String {
+    match (after, asked.as_of, asked.as_known_at) {
+        (Some(last), Some(first), Some(second)) => PageToken {
+            first,
+            second,
+            rest: last.to_string(),
+        }
+        .write(bound),
+        _ => String::new(),
+    }
 }
 
 fn page_size(asked: i32) -> Result<usize, QueryError> {

@@ -2,10 +2,11 @@
 
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::state::ControlState;
-use ascertain_engine::AreaSummary;
-use ascertain_proto::inward;
+use ascertain_engine::{AreaSummary, claimed};
+use ascertain_proto::v1::ClaimedPlace;
+use ascertain_proto::{inward, outward};
 
-use crate::answer::{Answer, find};
+use crate::answer::{Answer, family, find};
 use crate::error::QueryError;
 use crate::filter::Filter;
 use crate::follow::Replica;
@@ -13,6 +14,8 @@ use crate::read::Asked;
 
 /// So many states are evaluated for a page at the most: where few match, a page is short.
 const MOST_EVALUATED: usize = 5_000;
+/// Of so many places the reports are read for a page of claims.
+const MOST_CLAIMED: usize = 500;
 /// A summary is of so many places at the most.
 pub(crate) const MOST_SUMMARISED: usize = 200_000;
 
@@ -79,6 +82,49 @@ impl Replica {
             states,
             after: None,
         })
+    }
+
+    /// What the sides say of the places of an area, beside what is believed: as
+    /// [`Replica::page`], without places of which they say nothing.
+    pub(crate) fn claimed(
+        &self,
+        (within, after): (&str, &str),
+        asked: &Asked,
+        size: usize,
+    ) -> Result<(Vec<ClaimedPlace>, Option<PlaceId>), QueryError> {
+        let (seen, registry) = self.seen();
+        let latest = registry.latest();
+        let area = match within {
+            "" => None,
+            within => Some(find("within_place_id", within, latest)?),
+        };
+        let mut places = Vec::new();
+        let (mut looked_at, mut last) = (0, None);
+        for place in latest.places().filter(|p| p.id.as_str() > after) {
+            let resolved = match self.resolve(place, (&seen, &registry), asked) {
+                Ok(resolved) => resolved,
+                Err(QueryError::PlaceUnknown(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            let is_within = |area: &PlaceId| resolved.registry.is_within(&place.id, area);
+            if area.as_ref().is_some_and(|area| !is_within(&area.id)) {
+                continue;
+            }
+            if places.len() == size || looked_at == MOST_CLAIMED {
+                return Ok((places, last));
+            }
+            last = Some(place.id.clone());
+            looked_at += 1;
+            let reports = self.known(&resolved)?;
+            let claimed = claimed(family(&resolved, asked, &reports), resolved.as_of);
+            if !claimed.is_empty() {
+                places.push(ClaimedPlace {
+                    assessed: Some(self.evaluate(&resolved, asked)?.wire()),
+                    claimed: claimed.iter().map(outward::claimed_control).collect(),
+                });
+            }
+        }
+        Ok((places, None))
     }
 
     /// The states of an area summed up: those of the places in it that have none within

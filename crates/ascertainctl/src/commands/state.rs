@@ -9,7 +9,8 @@ mod watch;
 
 use ascertain_client::render;
 use ascertain_proto::v1::{
-    ControlState, ExplainControlStateRequest, GetControlStateRequest, ListControlStatesResponse,
+    ClaimedPlace, ControlState, ExplainControlStateRequest, GetControlStateRequest,
+    ListClaimedControlsRequest, ListClaimedControlsResponse, ListControlStatesResponse,
 };
 
 use self::filter::FilterArgs;
@@ -31,6 +32,14 @@ pub(crate) enum Command {
     List(FilterArgs),
     /// How much of an area each side has, and where to look
     Summary(summary::Args),
+    /// What each side says that it has, beside what is believed
+    Claimed {
+        /// Only this place and those below it, by id, code or name
+        #[arg(long, value_name = "PLACE")]
+        within: Option<String>,
+        #[command(flatten)]
+        read: ReadArgs,
+    },
     /// The states of an area as a file for other tools
     Export(export::Args),
     /// The states as they change: a live table on a terminal, JSON Lines in a pipe
@@ -86,6 +95,19 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             context.show("ControlState", &state, rows, Some(render::state(&state)))
         }
         Command::Summary(args) => summary::run(&client, args, context).await,
+        Command::Claimed { within, read } => {
+            let request = ListClaimedControlsRequest {
+                within_place_id: within.unwrap_or_default(),
+                read: Some(read.into()),
+                ..ListClaimedControlsRequest::default()
+            };
+            let response = ListClaimedControlsResponse {
+                places: client.list_claimed_controls(request).await?,
+                next_page_token: String::new(),
+            };
+            let rows = || Rows::new(CLAIMED, response.places.iter().flat_map(claimed));
+            context.show("ListClaimedControlsResponse", &response, rows, None)
+        }
         Command::Export(args) => export::run(&client, args, context).await,
         Command::List(filter) => {
             let request = filter.into();
@@ -144,6 +166,35 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             context.show("Explanation", &explanation, groups, Some(text))
         }
     }
+}
+
+const CLAIMED: &[&str] = &[
+    "place_id", "side", "claims", "since", "newest", "words", "assessed",
+];
+
+/// A line for each side that says anything.
+fn claimed(place: &ClaimedPlace) -> Vec<Vec<String>> {
+    let assessed = place.assessed.clone().unwrap_or_default();
+    let leading = render::leading(&assessed).map(|outcome| {
+        let (name, chance) = (
+            render::outcome_name(outcome),
+            render::percent(outcome.probability_ppm),
+        );
+        format!("{name} {chance} ({})", render::likelihood(outcome.term))
+    });
+    let leading = leading.unwrap_or_else(|| "-".to_owned());
+    let sides = place.claimed.iter().map(|claimed| {
+        vec![
+            assessed.place_id.clone(),
+            claimed.side_id.clone(),
+            render::word(claimed.hold().as_str_name(), "CLAIMED_HOLD_"),
+            render::time(claimed.since.as_ref()),
+            render::time(claimed.newest.as_ref()),
+            claimed.statement.clone(),
+            leading.clone(),
+        ]
+    });
+    sides.collect()
 }
 
 fn row(state: &ControlState) -> Vec<String> {
