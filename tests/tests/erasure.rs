@@ -232,7 +232,12 @@ async fn an_erased_report_is_as_if_it_had_never_been_there_and_old_answers_say_s
     assert_eq!(gone.reason, "REPORT_ERASED");
     let listed = told.listed().await;
     assert!(!listed.contains(&"R9".to_owned()) && listed.contains(&"R10".to_owned()));
-    // It is not taken again.
+    // It is not taken again, neither as it was nor otherwise.
+    let same = SubmitReportRequest {
+        report: Some(hama("R9")),
+        ..SubmitReportRequest::default()
+    };
+    assert!(told.node.client().submit_report(same).await.is_err());
     let again = SubmitReportRequest {
         report: Some(Report {
             text: "another".to_owned(),
@@ -252,6 +257,7 @@ async fn an_erased_report_is_as_if_it_had_never_been_there_and_old_answers_say_s
     let told = Told { node, data, tokens };
     assert_eq!(told.belief("sawaaek").await, never.belief("sawaaek").await);
     assert_eq!(told.report("R9").await.unwrap_err().reason, "REPORT_ERASED");
+    assert_eq!(told.then("sawaaek").await.erased_reports, 1);
     told.node.stop().await;
     assert!(!holds(told.data.path(), &body));
 }

@@ -57,7 +57,7 @@ impl Known {
                     None
                 }
                 Body::Report(report) => Some(Arc::new(report)),
-                Body::Erasure(..) | Body::Adjudication(_) | Body::Erased(_) => None,
+                Body::Erasure(..) | Body::Adjudication(_) | Body::Erased(..) => None,
             };
             known
                 .records

@@ -28,31 +28,23 @@ impl Erased {
         }
     }
 
+    /// Notes the erasures of a whole copy.
+    pub(crate) async fn note_all(&mut self, copy: &FileLog) -> Result<(), BackupError> {
+        each_batch(copy, |batch| self.note(batch)).await
+    }
+
     /// Erases in a copy. Reads all of it where there is anything to erase: a copy has no
     /// index of reports.
     pub(crate) async fn erase(&self, copy: &FileLog) -> Result<(), BackupError> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let failed = |source| BackupError::Follow {
-            log: "report log",
-            source,
-        };
-        let ends = copy.ends().await.map_err(failed)?;
-        for (partition, end) in (0..).map(PartitionId).zip(ends) {
-            let mut after = Sequence::ZERO;
-            let mut follow = copy.follow(partition, after, None);
-            while after < end.last_sequence {
-                let Some(batch) = follow.next().await else {
-                    break;
-                };
-                let batch = batch.map_err(failed)?;
-                after = batch.last().map_or(after, |last| last.position.sequence);
-                let erase = batch.iter().filter_map(|record| self.of(record)).collect();
-                copy.erase(erase).await?;
-            }
-        }
-        Ok(())
+        let mut erase = Vec::new();
+        each_batch(copy, |batch| {
+            erase.extend(batch.iter().filter_map(|record| self.of(record)));
+        })
+        .await?;
+        Ok(copy.erase(erase).await?)
     }
 
     fn of(&self, record: &Record) -> Option<Erase> {
@@ -62,7 +54,7 @@ impl Erased {
         let key = report.key();
         let tombstone = match self.0.get(&key)? {
             Scope::Content => None,
-            Scope::Report => Some(tombstone(&record.body, &key).into()),
+            Scope::Report => Some(tombstone(&record.body, &key, &report.places()).into()),
         };
         Some(Erase {
             partition: record.position.partition,
@@ -70,4 +62,25 @@ impl Erased {
             tombstone,
         })
     }
+}
+
+async fn each_batch(copy: &FileLog, mut take: impl FnMut(&[Record])) -> Result<(), BackupError> {
+    let failed = |source| BackupError::Follow {
+        log: "report log",
+        source,
+    };
+    let ends = copy.ends().await.map_err(failed)?;
+    for (partition, end) in (0..).map(PartitionId).zip(ends) {
+        let mut after = Sequence::ZERO;
+        let mut follow = copy.follow(partition, after, None);
+        while after < end.last_sequence {
+            let Some(batch) = follow.next().await else {
+                break;
+            };
+            let batch = batch.map_err(failed)?;
+            after = batch.last().map_or(after, |last| last.position.sequence);
+            take(&batch);
+        }
+    }
+    Ok(())
 }

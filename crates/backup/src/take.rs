@@ -59,6 +59,7 @@ pub async fn take(
         of_this_history(folder, &before.report_log, &reports)?;
     }
     let marker = folder.join(UNDER_WAY);
+    let was_broken_off = marker.exists();
     fs::write(&marker, b"").map_err(BackupError::io(&marker))?;
     sync_folder(folder).map_err(BackupError::io(folder))?;
 
@@ -87,6 +88,10 @@ pub async fn take(
         &mut copied_reports,
     )
     .await?;
+    if was_broken_off {
+        // Of erasures that it had copied nobody knows whether they were carried out.
+        erased.note_all(&report_copy).await?;
+    }
     // What the log has erased since the last backup is in this folder still.
     erased.erase(&report_copy).await?;
     let mut copied_states = |batch: &[Record]| copied(batch.len());

@@ -11,6 +11,8 @@ pub struct Adjudication {
     pub id: ReportId,
     /// For whom it was made.
     pub partner: PartnerId,
+    /// When it was first recorded, by whichever node: of two the later counts.
+    pub first_recorded_at: Timestamp,
     /// The place.
     pub place: PlaceId,
     /// What it says.

@@ -14,7 +14,7 @@ use ascertain_log::Erase;
 
 use crate::disk::Disk;
 use crate::folder::{segment_path, segments, write_new};
-use crate::frame::{FRAME_HEADER_BYTES, claimed_length, erased, seed, u32_at};
+use crate::frame::{FRAME_HEADER_BYTES, claimed_length, erased, parse, seed, u32_at};
 use crate::read::{Place, Reader};
 
 const NAME: &str = "erasing";
@@ -42,6 +42,9 @@ fn one(log: &Reader, place: Place, record: &Erase) -> io::Result<()> {
     let header = read(FRAME_HEADER_BYTES)?;
     let frame = read(claimed_length(&header))?;
     let seed = seed(log.incarnation, segment);
+    if let Err(flaw) = parse(&frame, seed) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, flaw.to_string()));
+    }
     let Some(left) = erased(&frame, record.tombstone.as_deref(), seed) else {
         return Ok(());
     };
@@ -51,12 +54,14 @@ fn one(log: &Reader, place: Place, record: &Erase) -> io::Result<()> {
     noted.extend(crc32c::crc32c(&noted).to_le_bytes());
     let disk = log.disk.as_ref();
     write_new(disk, &log.folder, NAME, &noted)?;
-    {
+    let written = {
         let _nobody_reads = log.erasing.write().unwrap_or_else(PoisonError::into_inner);
-        file.write_at(&left, u64::from(offset))?;
-    }
-    file.sync()?;
-    forget(disk, &log.folder)
+        file.write_at(&left, u64::from(offset))
+    };
+    // Half of it may stand there: from here on only a start, which writes it again, goes on.
+    let done = written.and_then(|()| file.sync());
+    done.map_err(io::Error::other)?;
+    forget(disk, &log.folder).map_err(io::Error::other)
 }
 
 /// Finishes what a stop broke off.

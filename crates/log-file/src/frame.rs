@@ -345,7 +345,7 @@ mod tests {
         };
         let mut whole = Vec::new();
         encode(&mut whole, &position, &append(1, &body), false, 77);
-        let tombstone = ascertain_domain::tombstone::tombstone(body.as_bytes(), &key);
+        let tombstone = ascertain_domain::tombstone::tombstone(body.as_bytes(), &key, &[]);
         let gone = erased(&whole, Some(&tombstone), 77).unwrap();
         assert!(!gone.windows(6).any(|six| six == b"report"));
         let read = parse(&gone, 77).map_err(|flaw| flaw.to_string()).unwrap();

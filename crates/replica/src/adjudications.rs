@@ -7,8 +7,11 @@
 //!
 //! A place lies in one partition for ever, so that a sequence tells which came first.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use ascertain_domain::adjudication::{Adjudication, Ruling};
-use ascertain_domain::id::PlaceId;
+use ascertain_domain::id::{PartnerId, PlaceId, ReportId};
 use ascertain_domain::time::Timestamp;
 use ascertain_log::Record;
 use ascertain_proto::inward::record::{Body, decode_body};
@@ -45,8 +48,8 @@ impl Adjudications {
         batch.put(&self.0, key, [&known_at, &*record.body].concat());
     }
 
-    /// The rulings on a place that were known by a time, newest known first, those taken
-    /// back too.
+    /// The rulings on a place that were known by a time, the one recorded last first, those
+    /// taken back too.
     ///
     /// # Errors
     /// [`ReplicaError::Store`], [`ReplicaError::Unreadable`].
@@ -57,6 +60,7 @@ impl Adjudications {
     ) -> Result<Vec<KnownAdjudication>, ReplicaError> {
         let unreadable = || ReplicaError::Unreadable("a ruling");
         let mut known: Vec<KnownAdjudication> = Vec::new();
+        let mut revoked: BTreeMap<(PartnerId, ReportId), Timestamp> = BTreeMap::new();
         for item in self.0.scan_prefix(prefix(place)) {
             let (_, value) = item?;
             let (known_at, body) = value.split_first_chunk::<8>().ok_or_else(unreadable)?;
@@ -68,17 +72,11 @@ impl Adjudications {
             let Ok(Body::Adjudication(adjudication)) = decode_body(body) else {
                 return Err(unreadable());
             };
-            if known.iter().any(|k| k.adjudication.id == adjudication.id) {
-                // Recorded twice: the first stands.
-                continue;
-            }
             if let Ruling::Revoked(id) = adjudication.ruling {
-                let of_same = |k: &&mut KnownAdjudication| {
-                    k.adjudication.id == id && k.adjudication.partner == adjudication.partner
-                };
-                if let Some(revoked) = known.iter_mut().find(of_same) {
-                    revoked.revoked_at.get_or_insert(known_at);
-                }
+                // A revocation may come before what it takes back.
+                revoked
+                    .entry((adjudication.partner, id))
+                    .or_insert(known_at);
                 continue;
             }
             known.push(KnownAdjudication {
@@ -87,7 +85,17 @@ impl Adjudications {
                 revoked_at: None,
             });
         }
-        known.reverse();
+        // As nodes recorded them first, whichever way they came: the latest first.
+        let order = |k: &KnownAdjudication| {
+            let ruled = &k.adjudication;
+            (ruled.first_recorded_at, ruled.partner.clone(), ruled.id)
+        };
+        known.sort_by_key(|k| Reverse(order(k)));
+        let same = |a: &KnownAdjudication| (a.adjudication.partner.clone(), a.adjudication.id);
+        known.dedup_by_key(|k| same(k));
+        for known in &mut known {
+            known.revoked_at = revoked.get(&same(known)).copied();
+        }
         Ok(known)
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ascertain_domain::id::{Digest, ReportKey};
 use ascertain_domain::registry::RegistryChange;
+use ascertain_domain::tombstone::body_digest;
 use ascertain_log::Record;
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log::v1::StateEntry;
@@ -54,8 +55,14 @@ impl RecordsDigest {
                 let digest = Digest::of(&record.body);
                 self.changes.insert(("adjudication", id, digest));
             }
-            // They belong to one log; of a tombstone's report nothing is left to compare.
-            Body::Adopt { .. } | Body::Erasure(..) | Body::Erased(_) => {}
+            // It knows the digest of what was.
+            Body::Erased(key, _) => {
+                let digest = body_digest(&record.body);
+                let known = self.reports.entry(key).or_insert(digest);
+                *known = digest.min(*known);
+            }
+            // They belong to one log.
+            Body::Adopt { .. } | Body::Erasure(..) => {}
         }
         Ok(())
     }

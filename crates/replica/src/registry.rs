@@ -66,7 +66,7 @@ async fn run(
                 | Body::Adopt { .. }
                 | Body::Erasure(..)
                 | Body::Adjudication(_)
-                | Body::Erased(_) => {
+                | Body::Erased(..) => {
                     tracing::warn!(sequence, "partition 0 holds what is no registry record");
                 }
             }

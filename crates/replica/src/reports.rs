@@ -15,6 +15,8 @@
 //! All numbers are big-endian. A place lies in one partition for ever, but a report
 //! that names places of several stands in each of theirs, and names it there too.
 
+mod erase;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,9 +51,21 @@ pub struct ReportReplica {
     cache: Arc<Mutex<Decoded>>,
 }
 
+/// A report with its sequence and knowledge time.
+type Recorded = (u64, Timestamp, Arc<Report>);
+/// Where a report stood that is gone, and the places that it named.
+type Tombstone = ((Sequence, Timestamp), Vec<PlaceId>);
+
 /// What a batch holds that the store does not yet: reports by what they are called and by
 /// what they name, with sequence and knowledge time.
-type Staged = HashMap<Vec<u8>, Vec<(u64, Timestamp, Arc<Report>)>>;
+#[derive(Default)]
+struct Staged {
+    named: HashMap<Vec<u8>, Vec<Recorded>>,
+    /// What the store still has, and is deleted with this batch.
+    erased: BTreeSet<u64>,
+    /// Tombstones that the batch holds.
+    tombstones: HashMap<ReportKey, Vec<Tombstone>>,
+}
 
 /// What taking a record in found.
 #[derive(Debug, Clone)]
@@ -137,7 +151,7 @@ impl ReportReplica {
         batch: &mut Batch,
     ) -> Result<Vec<Taken>, ReplicaError> {
         let mut taken = Vec::with_capacity(records.len());
-        let mut staged = Staged::new();
+        let mut staged = Staged::default();
         let mut erased = 0;
         for record in records {
             let (partition, sequence) = (record.position.partition.0, record.position.sequence.0);
@@ -156,7 +170,14 @@ impl ReportReplica {
                 Body::Adopt { .. } => Taken::Adopt,
                 Body::Erasure(key, scope) => {
                     let at = record.position.partition;
-                    let gone = self.erase(at, &key, scope, &mut staged, batch)?;
+                    let sequence = record.position.sequence;
+                    let gone = self.erasures.gone((at, sequence))?;
+                    // Taken in once more after a stop, it finds no report any more.
+                    let gone = match gone {
+                        Some(gone) => gone,
+                        None => self.erase(at, &key, scope, &mut staged, batch)?,
+                    };
+                    self.erasures.keep((at, sequence), &gone, batch);
                     erased += 1;
                     Taken::Erasure(key, scope, gone)
                 }
@@ -164,7 +185,14 @@ impl ReportReplica {
                     self.adjudications.stage(record, &adjudication.place, batch);
                     Taken::Adjudication(adjudication.place)
                 }
-                Body::Registry(..) | Body::Erased(_) => Taken::Other,
+                Body::Erased(key, places) => {
+                    self.erasures
+                        .note_tombstone(&record.position, &key, &places, batch);
+                    let at = (record.position.sequence, record.position.known_at);
+                    staged.tombstones.entry(key).or_default().push((at, places));
+                    Taken::Other
+                }
+                Body::Registry(..) => Taken::Other,
             });
         }
         if let Some(last) = records.last() {
@@ -194,7 +222,7 @@ impl ReportReplica {
                 [],
             );
             key.drain(..4);
-            staged.entry(key).or_default().push((
+            staged.named.entry(key).or_default().push((
                 position.sequence.0,
                 position.known_at,
                 Arc::clone(report),
@@ -217,69 +245,6 @@ impl ReportReplica {
         Ok(places)
     }
 
-    /// Erases what a report holds; tells what was known of it where all of it goes.
-    fn erase(
-        &self,
-        partition: PartitionId,
-        key: &ReportKey,
-        scope: Scope,
-        staged: &mut Staged,
-        batch: &mut Batch,
-    ) -> Result<ErasedReport, ReplicaError> {
-        let prefix = link_prefix(partition.0, &key.partner, key.report);
-        let in_batch = prefix.get(4..).unwrap_or_default().to_vec();
-        let mut recordings: BTreeMap<u64, (Timestamp, Arc<Report>)> = BTreeMap::new();
-        for (sequence, known_at, report) in staged.get(&in_batch).into_iter().flatten() {
-            recordings.insert(*sequence, (*known_at, Arc::clone(report)));
-        }
-        for item in self.links.scan_prefix(&prefix) {
-            let sequence = Sequence(tail_u64(&item?.0)?);
-            if let Some(known) = self.record(partition, sequence)? {
-                recordings.insert(sequence.0, (known.known_at, known.report));
-            }
-        }
-        // Others that name it stay.
-        recordings.retain(|_, (_, report)| report.key() == *key);
-        let mut gone = ErasedReport::default();
-        for (sequence, (known_at, report)) in recordings {
-            let at = record_key(partition.0, sequence);
-            if scope == Scope::Content {
-                let stored = match batch.get(&self.records, at) {
-                    Some(stored) => Some(stored.to_vec()),
-                    None => self.records.get(at)?,
-                };
-                if let Some(stored) = stored {
-                    batch.put(&self.records, at, without_content(stored)?);
-                }
-                continue;
-            }
-            let together = self.linked(partition, &report, staged)?;
-            let mut places: Vec<PlaceId> =
-                together.values().flat_map(|(_, r)| r.places()).collect();
-            batch.delete(&self.records, at);
-            for place in &places {
-                let mut key = place_prefix(place, partition.0);
-                key.extend(sequence.to_be_bytes());
-                batch.delete(&self.places, key);
-            }
-            for id in report.links.to().chain(std::iter::once(report.id)) {
-                let key = link_prefix(partition.0, &report.partner, id);
-                batch.delete(&self.links, [&*key, &sequence.to_be_bytes()].concat());
-                if let Some(staged) = staged.get_mut(key.get(4..).unwrap_or_default()) {
-                    staged.retain(|(other, ..)| *other != sequence);
-                }
-            }
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.remove(&(partition.0, sequence));
-            drop(cache);
-            gone.recordings.push((Sequence(sequence), known_at));
-            gone.bore_on.append(&mut places);
-        }
-        gone.bore_on.sort();
-        gone.bore_on.dedup();
-        Ok(gone)
-    }
-
     /// A report with all that is linked to it, by sequence.
     fn linked(
         &self,
@@ -299,12 +264,15 @@ impl ReportReplica {
                 ids.extend(report.links.to().chain(std::iter::once(report.id)));
                 found.insert(sequence, (known_at, report));
             };
-            let in_batch = staged.get(prefix.get(4..).unwrap_or_default());
+            let in_batch = staged.named.get(prefix.get(4..).unwrap_or_default());
             for (sequence, known_at, report) in in_batch.into_iter().flatten() {
                 add(*sequence, *known_at, Arc::clone(report));
             }
             for item in self.links.scan_prefix(prefix) {
                 let sequence = Sequence(tail_u64(&item?.0)?);
+                if staged.erased.contains(&sequence.0) {
+                    continue;
+                }
                 if let Some(known) = self.record(partition, sequence)? {
                     add(sequence.0, known.known_at, known.report);
                 }
@@ -323,7 +291,7 @@ impl ReportReplica {
         partition: PartitionId,
         report: &Arc<Report>,
     ) -> Result<Vec<(Timestamp, Arc<Report>)>, ReplicaError> {
-        let linked = self.linked(partition, report, &Staged::new())?;
+        let linked = self.linked(partition, report, &Staged::default())?;
         Ok(linked.into_values().collect())
     }
 
@@ -498,17 +466,6 @@ impl ReportReplica {
 pub fn condense(record: &Record, digest: &mut SetDigest) {
     let (key, value) = stored(record);
     digest.add(&[&key, &value]);
-}
-
-/// What is stored of a record without its content.
-fn without_content(mut stored: Vec<u8>) -> Result<Vec<u8>, ReplicaError> {
-    let length = stored.get(8..12).and_then(|length| length.try_into().ok());
-    let length = length.map(u32::from_be_bytes).map(|bytes| bytes as usize);
-    match length.filter(|body| 12 + body <= stored.len()) {
-        Some(body) => stored.truncate(12 + body),
-        None => return Err(ReplicaError::Unreadable("a record")),
-    }
-    Ok(stored)
 }
 
 /// The key of a record, and what is stored under it.

@@ -129,6 +129,11 @@ impl Medium for Folder {
         sled_tree::make(&next, cache_bytes)
     }
 
+    fn drop_next(&self) -> Result<(), StoreError> {
+        let next = next_tree(&self.0).map_err(|error| self.disk(&error))?;
+        remove_folder(&next).map_err(|error| self.disk(&error))
+    }
+
     fn take_next(&self) -> Result<(), StoreError> {
         let take = || {
             let next = next_tree(&self.0)?;

@@ -322,6 +322,23 @@ impl Store {
         let inner = &self.inner;
         let tally = inner.tally.lock().unwrap_or_else(PoisonError::into_inner);
         inner.has_space(inner.min_free_bytes)?;
+        let next = match self.copy_all() {
+            Ok(next) => next,
+            Err(error) => {
+                // Half a copy takes the space that is missing.
+                inner.medium.drop_next()?;
+                return Err(error);
+            }
+        };
+        inner.medium.take_next()?;
+        inner.engine.replace(next);
+        // Whatever was committed is synced now.
+        inner.note(|state| state.commit = tally.commit.max(state.commit))
+    }
+
+    /// A durable copy of all there is.
+    fn copy_all(&self) -> Result<Arc<dyn Tree>, StoreError> {
+        let inner = &self.inner;
         let next = inner.medium.begin_next(inner.cache_bytes)?;
         let mut items = inner
             .engine
@@ -340,11 +357,7 @@ impl Store {
         }
         next.apply(writes)?;
         next.sync()?;
-        inner.medium.take_next()?;
-        drop(items);
-        inner.engine.replace(next);
-        // Whatever was committed is synced now.
-        inner.note(|state| state.commit = tally.commit.max(state.commit))
+        Ok(next)
     }
 
     /// Reads and checks every value of every family and that none is missing; gives

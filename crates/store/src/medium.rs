@@ -48,6 +48,9 @@ pub(crate) trait Medium: Send + Sync {
     /// begun before is dropped.
     fn begin_next(&self, cache_bytes: u64) -> Result<Arc<dyn Tree>, StoreError>;
 
+    /// Drops the next tree with its files.
+    fn drop_next(&self) -> Result<(), StoreError>;
+
     /// Makes the next tree the one that is opened from now on, durably, and removes the
     /// files of the one before. Whoever still reads there may read on.
     fn take_next(&self) -> Result<(), StoreError>;

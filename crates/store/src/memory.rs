@@ -231,6 +231,11 @@ impl Medium for MemoryMedium {
         Ok(Arc::new(MemoryTree { generation, ..tree }))
     }
 
+    fn drop_next(&self) -> Result<(), StoreError> {
+        self.disk().next = None;
+        Ok(())
+    }
+
     fn take_next(&self) -> Result<(), StoreError> {
         let mut disk = self.disk();
         disk.tree = disk.next.take();

@@ -136,6 +136,9 @@ fn try_decide(
                 partner: provenance.partner.clone(),
                 report: id,
             };
+            if core.ledger.erased(&key)? == Some(Scope::Report) {
+                return Err(Refusal::erased());
+            }
             match core.ledger.ask(&key).map_err(|e| Refusal::internal(&e))? {
                 Known::New(reservation) => Some(reservation),
                 Known::UnderWay(decided) => return Ok(Decision::Wait(decided)),

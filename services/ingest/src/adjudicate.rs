@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ascertain_access::Caller;
+use ascertain_domain::adjudication::Ruling;
 use ascertain_domain::id::{Digest, PlaceId, ReportId, ReportKey};
 use ascertain_log::{Append, PartitionId, Sequence};
-use ascertain_proto::inward::adjudication::{Checked, check, check_revocation, revocation};
+use ascertain_proto::inward::adjudication::{
+    Checked, check, check_revocation, revocation, submitted_digest,
+};
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log::v1::record_body::Content;
 use ascertain_proto::{outward, v1};
@@ -30,6 +33,21 @@ impl Core {
         request: &v1::AdjudicateRequest,
     ) -> Result<v1::AdjudicateResponse, Refusal> {
         let provenance = Provenance::read(caller, None, (self.clock)())?;
+        // What was recorded is acknowledged again whatever the registry has become.
+        if let Some(id) = ReportId::parse(&request.adjudication_id) {
+            let partner = provenance.partner.clone();
+            let known = self.ledger.entry(&ReportKey {
+                partner,
+                report: id,
+            })?;
+            if let Some(known) = known.filter(|known| known.submitted == submitted_digest(request))
+            {
+                return Ok(v1::AdjudicateResponse {
+                    acknowledgement: Some(self.acknowledge_again(id, &known)),
+                    adjudication: None,
+                });
+            }
+        }
         let registry = self.registry.current();
         let checked = check(request, registry.domain.latest(), provenance.now);
         let mut checked = checked.map_err(Refusal::invalid)?;
@@ -38,9 +56,11 @@ impl Core {
         }
         let adjudication = checked.record.adjudication.clone();
         let recorded = self.record(checked, &provenance, request.validate_only);
+        let acknowledgement = recorded.await?;
         Ok(v1::AdjudicateResponse {
-            acknowledgement: Some(recorded.await?),
-            adjudication,
+            // What was recorded before may hold from another time on.
+            adjudication: adjudication.filter(|_| !acknowledgement.duplicate),
+            acknowledgement: Some(acknowledgement),
         })
     }
 
@@ -68,12 +88,19 @@ impl Core {
             report: id,
         };
         let mut place = None;
-        for (partition, sequence) in self.ledger.positions(&key)? {
+        for (partition, sequence) in self
+            .ledger
+            .entry(&key)?
+            .map(|known| known.positions)
+            .unwrap_or_default()
+        {
             let (partition, at) = (PartitionId(partition), Sequence(sequence));
             let before = Sequence(sequence.saturating_sub(1));
             let read = replay(self.log.as_ref(), partition, before, at, |records| {
                 for record in records {
-                    if let Ok(Body::Adjudication(ruled)) = decode_body(&record.body) {
+                    if let Ok(Body::Adjudication(ruled)) = decode_body(&record.body)
+                        && matches!(ruled.ruling, Ruling::So { .. })
+                    {
                         place = Some(ruled.place);
                     }
                 }

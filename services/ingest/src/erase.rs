@@ -9,6 +9,7 @@ use ascertain_domain::id::ReportKey;
 use ascertain_domain::tombstone::tombstone;
 use ascertain_log::{Append, AppendError, Erase, PartitionId, Recorded, Sequence};
 use ascertain_proto::inward::erasure::check;
+use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log::v1::record_body::Content;
 use ascertain_proto::{log, v1};
 use bytes::Bytes;
@@ -99,7 +100,12 @@ impl Core {
             recorded: Recorded::Now,
         });
         let written = self.writer.write(appends.collect(), Vec::new()).await;
-        let positions = written.map_err(|failed| Refusal::from(&failed.error))?;
+        let positions = written.map_err(|failed| {
+            if !matches!(failed.error, AppendError::OutcomeUnknown(_)) {
+                self.ledger.end_erasure(key);
+            }
+            Refusal::from(&failed.error)
+        })?;
         Ok(self.token(&positions))
     }
 
@@ -119,14 +125,14 @@ impl Core {
         let mut erase = Vec::new();
         for (partition, sequence) in self.ledger.recordings(key)? {
             let (partition, sequence) = (PartitionId(partition), Sequence(sequence));
-            let tombstone = match erasure.scope {
-                Scope::Content => None,
-                Scope::Report => Some(self.tombstone(partition, sequence, key).await?),
+            // Rulings have ids of the same kind, and are not erased.
+            let Some(stone) = self.tombstone(partition, sequence, key).await? else {
+                continue;
             };
             erase.push(Erase {
                 partition,
                 sequence,
-                tombstone,
+                tombstone: (erasure.scope == Scope::Report).then_some(stone),
             });
         }
         self.log.erase(erase).await?;
@@ -134,22 +140,26 @@ impl Core {
         Ok(())
     }
 
+    /// What is to stand in the place of a report; `None` for what is none.
     async fn tombstone(
         &self,
         partition: PartitionId,
         sequence: Sequence,
         key: &ReportKey,
-    ) -> Result<Bytes, ReplayError> {
+    ) -> Result<Option<Bytes>, ReplayError> {
         let before = Sequence(sequence.0.saturating_sub(1));
-        let mut stone = Vec::new();
+        let mut stone = None;
         replay(self.log.as_ref(), partition, before, sequence, |records| {
             for record in records {
-                stone = tombstone(&record.body, key);
+                if let Ok(Body::Report(report)) = decode_body(&record.body) {
+                    let places = report.places();
+                    stone = Some(tombstone(&record.body, key, &places).into());
+                }
             }
             Ok(())
         })
         .await?;
-        Ok(stone.into())
+        Ok(stone)
     }
 
     /// Erases what is to be erased and is not yet: what a stop or a full disk broke off.

@@ -3,7 +3,7 @@
 //! A body that cannot change anything is a duplicate: the same bytes, or another
 //! record of a report whose smaller body, the one that counts, is here already.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ascertain_access::Caller;
@@ -71,7 +71,7 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
         let unread =
             |e: &dyn std::fmt::Display| Refusal::field("body", Reason::Malformed, e.to_string());
         let decoded = decode_body(&record.body).map_err(|e| unread(&e))?;
-        if let Body::Erased(_) = decoded {
+        if let Body::Erased(..) = decoded {
             return Ok((decoded, log::v1::RecordBody::default()));
         }
         let wire = log::v1::RecordBody::decode(record.body.clone()).map_err(|e| unread(&e))?;
@@ -111,7 +111,7 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
             let id = ruled.id.to_string();
             (id, import_ruling(core, record, &ruled.place, &wire).await)
         }
-        Body::Erased(key) => (key.report.to_string(), Err(Refusal::erased())),
+        Body::Erased(key, _) => (key.report.to_string(), Err(Refusal::erased())),
         Body::Adopt { .. } => {
             let what = "belongs to the log that it stands in; leave it out";
             (
@@ -136,6 +136,12 @@ async fn import_report(
             "lacks the digest of its report",
         ));
     };
+    let erased = core.ledger.erased(&key)?;
+    if erased == Some(Scope::Report) {
+        return Err(Refusal::erased());
+    }
+    // Where another recording stands this one is to stand, too: it counts in its place.
+    let mut beside: BTreeSet<PartitionId> = BTreeSet::new();
     let reservation = loop {
         match core.ledger.ask(&key)? {
             Known::New(reservation) => break reservation,
@@ -143,13 +149,12 @@ async fn import_report(
             Known::Accepted(known) if known.body <= entry.body => {
                 return Ok(core.acknowledge_again(key.report, &known));
             }
-            Known::Accepted(known) => break core.ledger.replace(&key, known),
+            Known::Accepted(known) => {
+                beside.extend(known.positions.keys().copied().map(PartitionId));
+                break core.ledger.replace(&key, known);
+            }
         }
     };
-    let erased = core.ledger.erased(&key)?;
-    if erased == Some(Scope::Report) {
-        return Err(Refusal::erased());
-    }
     let content = match erased {
         Some(_) => bytes::Bytes::new(),
         None => record.content.clone(),
@@ -167,7 +172,8 @@ async fn import_report(
         Refusal::field("body.report.claims", Reason::PlaceUnknown, what)
     })?;
     let ends = Ends::of(core).await?;
-    let appends = partitions.into_iter().map(|partition| Append {
+    beside.extend(partitions);
+    let appends = beside.into_iter().map(|partition| Append {
         partition,
         body: record.body.clone(),
         content: content.clone(),

@@ -255,6 +255,12 @@ impl Ledger {
         *known = scope.max(*known);
     }
 
+    /// Takes back that a report is being erased: the log does not say so.
+    pub(crate) fn end_erasure(&self, key: &ReportKey) {
+        let mut erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
+        erasing.remove(key);
+    }
+
     /// How much of a report is erased, or to be.
     pub(crate) fn erased(&self, key: &ReportKey) -> Result<Option<Scope>, IndexError> {
         let erasing = self.erasing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -278,6 +284,8 @@ impl Ledger {
         let _taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         match self.index.erasure(key)? {
             Some(known) if known.scope == done.scope => {
+                // From here on the index says so.
+                self.end_erasure(key);
                 let done = Erasure {
                     done: true,
                     ..known
@@ -288,13 +296,12 @@ impl Ledger {
         }
     }
 
-    /// Where a report or a ruling that was accepted stands.
-    pub(crate) fn positions(&self, key: &ReportKey) -> Result<BTreeMap<u32, u64>, IndexError> {
+    /// What is known of a report or a ruling that was accepted.
+    pub(crate) fn entry(&self, key: &ReportKey) -> Result<Option<Entry>, IndexError> {
         if let Some(Slot::Accepted(entry)) = self.overlay().get(key) {
-            return Ok(entry.positions.clone());
+            return Ok(Some(entry.clone()));
         }
-        let entry = self.index.get(key)?;
-        Ok(entry.map(|entry| entry.positions).unwrap_or_default())
+        self.index.get(key)
     }
 
     /// Where a report stands, all of its recordings.

@@ -38,7 +38,8 @@ pub async fn open(
         dir: folder.join("store"),
         cache_bytes: CACHE_BYTES,
         schema: "ingest",
-        schema_version: 1,
+        // 2: every recording of a report, and erasures.
+        schema_version: 2,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);

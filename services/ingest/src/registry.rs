@@ -170,7 +170,7 @@ fn take_in(registered: &mut Registered, record: &Record) -> anyhow::Result<()> {
             | Body::Adopt { .. }
             | Body::Erasure(..)
             | Body::Adjudication(_)
-            | Body::Erased(_),
+            | Body::Erased(..),
         ) => {}
         // To go on without a place that others see would be to answer wrongly.
         Err(error) => {

@@ -21,6 +21,7 @@ use ascertain_replica::method_of;
 
 use crate::error::QueryError;
 use crate::follow::{Followed, Replica};
+use crate::list::has_evidence;
 use crate::read::Asked;
 use crate::states::UpTo;
 
@@ -230,7 +231,7 @@ impl Replica {
                 Err(QueryError::PlaceUnknown(_)) => continue,
                 Err(error) => return Err(error),
             };
-            if with_evidence_only && self.entry(&resolved)?.is_none() {
+            if with_evidence_only && !self.entry(&resolved)?.as_ref().is_some_and(has_evidence) {
                 continue;
             }
             if states.len() == most {

@@ -45,9 +45,6 @@ pub(crate) enum QueryError {
     /// No more watches are taken now.
     #[error("as many watches are open here as `limits.max_watches` lets; try again")]
     TooManyWatches,
-    /// The area holds too many places.
-    #[error("the area holds more than {0} places; ask for a part of it")]
-    AreaTooLarge(usize),
     /// The process ends.
     #[error("the node is draining; go on with the newest resume token, elsewhere or later")]
     Draining,
@@ -129,11 +126,6 @@ impl From<QueryError> for Status {
                 Reason::TooManyWatches,
                 error.to_string(),
                 RETRY_AFTER,
-            ),
-            QueryError::AreaTooLarge(_) => status::status(
-                Code::ResourceExhausted,
-                Reason::AreaTooLarge,
-                error.to_string(),
             ),
             QueryError::Draining => {
                 status::unavailable(Reason::Unavailable, error.to_string(), RETRY_AFTER)

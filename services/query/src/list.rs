@@ -3,6 +3,7 @@
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::state::ControlState;
 use ascertain_engine::{AreaSummary, claimed};
+use ascertain_proto::log::v1::StateEntry;
 use ascertain_proto::v1::ClaimedPlace;
 use ascertain_proto::{inward, outward};
 
@@ -16,8 +17,6 @@ use crate::read::Asked;
 const MOST_EVALUATED: usize = 5_000;
 /// Of so many places the reports are read for a page of claims.
 const MOST_CLAIMED: usize = 500;
-/// A summary is of so many places at the most.
-pub(crate) const MOST_SUMMARISED: usize = 200_000;
 
 /// A page of states.
 pub(crate) struct Page {
@@ -66,6 +65,9 @@ impl Replica {
                 let Some(entry) = self.entry(&resolved)? else {
                     continue;
                 };
+                if filter.with_evidence_only && !has_evidence(&entry) {
+                    continue;
+                }
                 let published = entry.state.and_then(|state| state.as_known_at);
                 let published = published.and_then(|time| inward::timestamp(&time).ok());
                 if filter.changed_since.is_some() && published <= filter.changed_since {
@@ -156,12 +158,20 @@ impl Replica {
             if !counts {
                 continue;
             }
-            if summary.places() == MOST_SUMMARISED {
-                return Err(QueryError::AreaTooLarge(MOST_SUMMARISED));
-            }
             let state = self.evaluate(&resolved, asked)?;
             summary.add(&state.found, resolved.place.population);
         }
         Ok(summary)
     }
+}
+
+/// Whether any evidence bears on a place: a ruling alone is published, too, and what was
+/// taken back was.
+pub(crate) fn has_evidence(entry: &StateEntry) -> bool {
+    entry.resume.as_ref().is_some_and(|point| {
+        let mut parts = point.sub_places.iter();
+        point.newest_event_us.is_some()
+            || !point.groups.is_empty()
+            || parts.any(|part| part.newest_slot.is_some())
+    })
 }

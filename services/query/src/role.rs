@@ -79,6 +79,8 @@ impl Role for QueryRole {
             let mut bytes = Vec::new();
             for state in &states {
                 let mut wire = state.wire();
+                // When a ruling was known is of this log alone.
+                wire.adjudication = None;
                 wire.as_known_at = None;
                 bytes.extend(wire.encode_length_delimited_to_vec());
             }

@@ -9,9 +9,10 @@ use anyhow::Context;
 use ascertain_log::{LogReader, PartitionId, watch};
 use ascertain_proto::v1::query_service_server::QueryServiceServer;
 use ascertain_replica::{ModelNames, ReplicaError, ReportReplica, follow_registry};
-use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking};
+use ascertain_runtime::{Config, Machine, Pace, Role, RoleHealth, Shutdown, Tasks, blocking};
 use ascertain_store::{Store, StoreError, StoreOptions};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tonic::service::RoutesBuilder;
 
 use crate::erased::Tombstones;
@@ -223,15 +224,20 @@ async fn be_ready(
 
 /// Syncs the store now and then, and once more at the end.
 async fn keep_durable(replica: Arc<Replica>, shutdown: Shutdown) -> anyhow::Result<()> {
+    let mut pace = Pace::default();
     loop {
         let ending = tokio::select! {
             biased;
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
-        let compacted = replica.blocking(|replica| {
+        let (begun, may_compact) = (Instant::now(), !ending && pace.allows());
+        let compacted = replica.blocking(move |replica| {
             if let Err(error) = replica.store.sync() {
                 return Ok(Err(error));
+            }
+            if !may_compact {
+                return Ok(Ok(false));
             }
             match replica.reports.compact_if_due(&replica.store) {
                 Err(ReplicaError::Store(error)) => Ok(Err(error)),
@@ -241,10 +247,12 @@ async fn keep_durable(replica: Arc<Replica>, shutdown: Shutdown) -> anyhow::Resu
         match compacted.await? {
             // What is not durable is followed again after a stop; next time there may be.
             Err(error @ StoreError::NoSpace { .. }) => {
+                pace.wait(begun);
                 tracing::warn!(%error, "the query store is not durable");
             }
             compacted => {
                 if compacted? {
+                    pace.wait(begun);
                     tracing::info!("what was erased is in no file of the query store");
                 }
             }

@@ -67,7 +67,7 @@ pub(crate) async fn registry_before(
                 | Body::Adopt { .. }
                 | Body::Erasure(..)
                 | Body::Adjudication(_)
-                | Body::Erased(_) => {}
+                | Body::Erased(..) => {}
             }
         }
     }

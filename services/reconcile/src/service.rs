@@ -16,9 +16,12 @@ use ascertain_proto::v1::{
 use ascertain_replica::{
     ModelNames, RegistryReplica, ReplicaError, ReportReplica, follow_registry,
 };
-use ascertain_runtime::{Config, Machine, Role, RoleHealth, Shutdown, Tasks, blocking, status};
+use ascertain_runtime::{
+    Config, Machine, Pace, Role, RoleHealth, Shutdown, Tasks, blocking, status,
+};
 use ascertain_store::{Store, StoreError, StoreOptions};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::service::RoutesBuilder;
 
@@ -230,15 +233,20 @@ async fn keep_durable(
     reports: ReportReplica,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
+    let mut pace = Pace::default();
     loop {
         let ending = tokio::select! {
             biased;
             () = shutdown.stopping() => true,
             () = tokio::time::sleep(SYNC_EVERY) => false,
         };
+        let (begun, may_compact) = (Instant::now(), !ending && pace.allows());
         let (syncing, reports) = (Arc::clone(&store), reports.clone());
         let compacted = blocking(move || {
             syncing.sync()?;
+            if !may_compact {
+                return Ok(Ok(false));
+            }
             match reports.compact_if_due(&syncing) {
                 Err(ReplicaError::Store(error)) => Err(error),
                 compacted => Ok(compacted),
@@ -247,10 +255,12 @@ async fn keep_durable(
         match compacted.await {
             // What is not durable is folded again after a stop; next time there may be.
             Err(error @ StoreError::NoSpace { .. }) => {
+                pace.wait(begun);
                 tracing::warn!(%error, "the reconcile store is not durable");
             }
             compacted => {
                 if compacted?? {
+                    pace.wait(begun);
                     tracing::info!("what was erased is in no file of the reconcile store");
                 }
             }

@@ -63,19 +63,25 @@ pub fn check(
         known_at: None,
         revoked_at: None,
     };
-    let submitted = v1::AdjudicateRequest {
-        validate_only: false,
-        ..request.clone()
-    };
     Ok(Checked {
         id,
         place: place.id.clone(),
         record: log::v1::AdjudicationRecord {
             adjudication: Some(adjudication),
             revokes_adjudication_id: String::new(),
-            submitted_digest: Digest::of(&submitted.encode_to_vec()).0.to_vec(),
+            submitted_digest: submitted_digest(request).0.to_vec(),
         },
     })
+}
+
+/// The retry key's check: a digest of the request as it was made.
+#[must_use]
+pub fn submitted_digest(request: &v1::AdjudicateRequest) -> Digest {
+    let submitted = v1::AdjudicateRequest {
+        validate_only: false,
+        ..request.clone()
+    };
+    Digest::of(&submitted.encode_to_vec())
 }
 
 /// Checks that a ruling is taken back; the ids of the revocation and of the ruling.
@@ -230,13 +236,13 @@ fn outcome(
 
 /// Reads a ruling of a record; `None`, with the field in `v`, where that cannot be done.
 pub(super) fn read(
-    partner_id: &str,
+    stamp: &log::v1::Stamp,
     record: &log::v1::AdjudicationRecord,
     v: &mut Violations,
 ) -> Option<Adjudication> {
     let wire = record.adjudication.clone().unwrap_or_default();
     let id = uuid(&wire.adjudication_id, "adjudication_id", v)?;
-    let partner = PartnerId::new(partner_id)
+    let partner = PartnerId::new(&stamp.partner_id)
         .map_err(|error| text::add_id_error(&error, "stamp.partner_id", v))
         .ok()?;
     let place = PlaceId::new(&wire.place_id)
@@ -267,8 +273,11 @@ pub(super) fn read(
         let revoked = &record.revokes_adjudication_id;
         Ruling::Revoked(uuid(revoked, "revokes_adjudication_id", v)?)
     };
+    let recorded = stamp.first_recorded_at.as_ref();
+    let first_recorded_at = time::required(recorded, "stamp.first_recorded_at", v)?;
     (v.count() == 0).then_some(Adjudication {
         id,
+        first_recorded_at,
         partner,
         place,
         ruling,

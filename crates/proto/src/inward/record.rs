@@ -5,7 +5,7 @@ mod report;
 
 use ascertain_domain::adjudication::Adjudication;
 use ascertain_domain::erasure::Scope;
-use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
+use ascertain_domain::id::{Digest, PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::registry::{RegistryChange, Version};
 use ascertain_domain::report::Report;
 use ascertain_domain::tombstone::erased_report;
@@ -34,8 +34,8 @@ pub enum Body {
     Erasure(ReportKey, Scope),
     /// An operator's ruling.
     Adjudication(Adjudication),
-    /// The tombstone of a report's body.
-    Erased(ReportKey),
+    /// The tombstone of a report's body, with the places that it named.
+    Erased(ReportKey, Vec<PlaceId>),
 }
 
 /// Why a body cannot be read.
@@ -57,8 +57,8 @@ pub enum DecodeError {
 /// # Errors
 /// [`DecodeError`] says which field cannot be read.
 pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
-    if let Some(key) = erased_report(bytes) {
-        return Ok(Body::Erased(key));
+    if let Some((key, places)) = erased_report(bytes) {
+        return Ok(Body::Erased(key, places));
     }
     let body = log::v1::RecordBody::decode(bytes)?;
     match &body.content {
@@ -74,8 +74,8 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
         Some(Content::Erasure(erasure)) => erasure_of(erasure),
         Some(Content::Adjudication(record)) => {
             let mut v = Violations::at("adjudication");
-            let partner = body.stamp.as_ref().map_or("", |stamp| &stamp.partner_id);
-            let read = adjudication::read(partner, record, &mut v);
+            let stamp = body.stamp.clone().unwrap_or_default();
+            let read = adjudication::read(&stamp, record, &mut v);
             read.map(Body::Adjudication).ok_or_else(|| first(v))
         }
         None => Err(absent(&body, bytes)),

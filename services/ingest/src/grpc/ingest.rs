@@ -73,7 +73,12 @@ impl IngestService for IngestHandler {
         &self,
         request: Request<v1::EraseReportRequest>,
     ) -> Result<Response<v1::EraseReportResponse>, Status> {
-        let erased = self.0.erase(&Caller::local(), request.get_ref()).await;
+        // It is carried through even if whoever asked has left: nothing is half erased.
+        let core = Arc::clone(&self.0);
+        let erasing =
+            tokio::spawn(async move { core.erase(&Caller::local(), request.get_ref()).await });
+        let lost = |_| Refusal::unavailable("the erasure was lost sight of; ask for it again");
+        let erased = erasing.await.map_err(lost).and_then(|erased| erased);
         erased.map(Response::new).map_err(Refusal::into_status)
     }
 

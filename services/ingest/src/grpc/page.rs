@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ascertain_proto::page::{bound, read_after, write_after};
 use ascertain_proto::v1::Reason;
-use tonic::{Code, Status};
+use tonic::Status;
 
 use crate::error::Refusal;
 
@@ -59,7 +59,7 @@ fn read(token: &str, request: &str) -> Result<Option<String>, Status> {
     let after = read_after(token, bound(request.as_bytes()));
     after.map(Some).ok_or_else(|| {
         let what = "the page token is of another request; start at the first page";
-        Refusal::new(Code::InvalidArgument, Reason::PageTokenInvalid, what).into_status()
+        Refusal::field("page_token", Reason::PageTokenInvalid, what).into_status()
     })
 }
 

@@ -1,0 +1,102 @@
+//! Taking what was erased out of the reports of a store.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use ascertain_domain::erasure::Scope;
+use ascertain_domain::id::{PlaceId, ReportKey};
+use ascertain_domain::report::Report;
+use ascertain_domain::time::Timestamp;
+use ascertain_log::{PartitionId, Sequence};
+use ascertain_store::Batch;
+
+use super::{ErasedReport, ReportReplica, Staged, link_prefix, place_prefix, record_key, tail_u64};
+use crate::ReplicaError;
+
+impl ReportReplica {
+    /// Erases what a report holds; tells what was known of it where all of it goes.
+    pub(super) fn erase(
+        &self,
+        partition: PartitionId,
+        key: &ReportKey,
+        scope: Scope,
+        staged: &mut Staged,
+        batch: &mut Batch,
+    ) -> Result<ErasedReport, ReplicaError> {
+        let prefix = link_prefix(partition.0, &key.partner, key.report);
+        let in_batch = prefix.get(4..).unwrap_or_default().to_vec();
+        let mut recordings: BTreeMap<u64, (Timestamp, Arc<Report>)> = BTreeMap::new();
+        for (sequence, known_at, report) in staged.named.get(&in_batch).into_iter().flatten() {
+            recordings.insert(*sequence, (*known_at, Arc::clone(report)));
+        }
+        for item in self.links.scan_prefix(&prefix) {
+            let sequence = Sequence(tail_u64(&item?.0)?);
+            if let Some(known) = self.record(partition, sequence)? {
+                recordings.insert(sequence.0, (known.known_at, known.report));
+            }
+        }
+        // Others that name it stay.
+        recordings.retain(|sequence, (_, report)| {
+            report.key() == *key && !staged.erased.contains(sequence)
+        });
+        let mut gone = ErasedReport::default();
+        for (sequence, (known_at, report)) in recordings {
+            let at = record_key(partition.0, sequence);
+            if scope == Scope::Content {
+                let stored = match batch.get(&self.records, at) {
+                    Some(stored) => Some(stored.to_vec()),
+                    None => self.records.get(at)?,
+                };
+                if let Some(stored) = stored {
+                    batch.put(&self.records, at, without_content(stored)?);
+                }
+                continue;
+            }
+            let together = self.linked(partition, &report, staged)?;
+            let mut places: Vec<PlaceId> =
+                together.values().flat_map(|(_, r)| r.places()).collect();
+            batch.delete(&self.records, at);
+            staged.erased.insert(sequence);
+            for place in &places {
+                let mut key = place_prefix(place, partition.0);
+                key.extend(sequence.to_be_bytes());
+                batch.delete(&self.places, key);
+            }
+            for id in report.links.to().chain(std::iter::once(report.id)) {
+                let key = link_prefix(partition.0, &report.partner, id);
+                batch.delete(&self.links, [&*key, &sequence.to_be_bytes()].concat());
+                if let Some(staged) = staged.named.get_mut(key.get(4..).unwrap_or_default()) {
+                    staged.retain(|(other, ..)| *other != sequence);
+                }
+            }
+            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.remove(&(partition.0, sequence));
+            drop(cache);
+            gone.recordings.push((Sequence(sequence), known_at));
+            gone.bore_on.append(&mut places);
+        }
+        // What the log has erased already was here before a store was made anew.
+        let before = self.erasures.tombstones(partition, key)?;
+        let in_batch = staged.tombstones.get(key).into_iter().flatten().cloned();
+        for (recording, places) in before.into_iter().chain(in_batch) {
+            if !gone.recordings.contains(&recording) {
+                gone.recordings.push(recording);
+            }
+            gone.bore_on.extend(places);
+        }
+        gone.bore_on.sort();
+        gone.bore_on.dedup();
+        Ok(gone)
+    }
+}
+
+/// What is stored of a record without its content.
+fn without_content(mut stored: Vec<u8>) -> Result<Vec<u8>, ReplicaError> {
+    let length = stored.get(8..12).and_then(|length| length.try_into().ok());
+    let length = length.map(u32::from_be_bytes).map(|bytes| bytes as usize);
+    match length.filter(|body| 12 + body <= stored.len()) {
+        Some(body) => stored.truncate(12 + body),
+        None => return Err(ReplicaError::Unreadable("a record")),
+    }
+    Ok(stored)
+}

@@ -1,0 +1,195 @@
+//! Batches of a follower: what an erasure takes away is gone for all that follows it.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use ascertain_domain::id::PlaceId;
+use ascertain_domain::time::Timestamp;
+use ascertain_log::{Chain, Incarnation, PartitionId, Position, Record, Sequence};
+use ascertain_proto::log::v1::{Erasure, RecordBody, RecordedReport, Stamp, record_body::Content};
+use ascertain_proto::v1;
+use ascertain_replica::{ReportReplica, Taken};
+use ascertain_store::{Batch, Store, StoreOptions};
+use bytes::Bytes;
+use prost::Message as _;
+
+const PARTITION: PartitionId = PartitionId(1);
+
+fn id(n: u8) -> String {
+    format!("5f0e6a9c-0000-4000-8000-0000000000{n:02x}")
+}
+
+fn record(sequence: u64, content: Content) -> Record {
+    let recorded = prost_types::Timestamp {
+        seconds: 1_700_000_000,
+        nanos: 0,
+    };
+    let body = RecordBody {
+        stamp: Some(Stamp {
+            first_recorded_at: Some(recorded),
+            partner_id: "agency".to_owned(),
+            ..Stamp::default()
+        }),
+        content: Some(content),
+    };
+    let time = Timestamp::from_micros(i64::try_from(sequence).unwrap()).unwrap();
+    Record {
+        position: Position {
+            partition: PARTITION,
+            sequence: Sequence(sequence),
+            recorded_at: time,
+            known_at: time,
+            registry_sequence: Sequence(0),
+            chain: Chain::START,
+        },
+        body: body.encode_to_vec().into(),
+        content: Bytes::from_static(b"what somebody said"),
+    }
+}
+
+fn report(sequence: u64, n: u8, place: &str, corrects: Option<u8>) -> Record {
+    let report = v1::Report {
+        report_id: id(n),
+        corrects_report_id: corrects.map(id).unwrap_or_default(),
+        version: if corrects.is_some() { 2 } else { 1 },
+        published_at: Some(prost_types::Timestamp::default()),
+        tlp: v1::Tlp::Clear.into(),
+        attribution_chain: vec![v1::AttributionParty {
+            source_id: "wire".to_owned(),
+            role: v1::AttributionRole::Originator.into(),
+            ..v1::AttributionParty::default()
+        }],
+        claims: vec![v1::Claim {
+            claim_id: "0".to_owned(),
+            place: Some(v1::PlaceReference {
+                place_id: place.to_owned(),
+                ..v1::PlaceReference::default()
+            }),
+            predicate: v1::Predicate::FightingAt.into(),
+            polarity: v1::Polarity::Affirm.into(),
+            ..v1::Claim::default()
+        }],
+        ..v1::Report::default()
+    };
+    record(
+        sequence,
+        Content::Report(RecordedReport {
+            report: Some(report),
+            ..RecordedReport::default()
+        }),
+    )
+}
+
+fn erasure(sequence: u64, n: u8, scope: v1::ErasureScope) -> Record {
+    record(
+        sequence,
+        Content::Erasure(Erasure {
+            partner_id: "agency".to_owned(),
+            report_id: id(n),
+            scope: scope.into(),
+            ground: v1::ErasureGround::Safety.into(),
+        }),
+    )
+}
+
+struct Home {
+    store: Store,
+    reports: ReportReplica,
+    _folder: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions {
+            dir: folder.path().join("store"),
+            cache_bytes: 8 << 20,
+            schema: "test",
+            schema_version: 1,
+            min_free_bytes: 0,
+        };
+        let (store, _) = Store::open(options).unwrap();
+        Self {
+            reports: ReportReplica::new(&store),
+            store,
+            _folder: folder,
+        }
+    }
+
+    fn take(&self, records: &[Record]) -> Vec<Taken> {
+        let mut batch = Batch::new();
+        let taken = self.reports.take(records, Incarnation([1; 16]), &mut batch);
+        self.store.commit(batch).unwrap();
+        taken.unwrap()
+    }
+
+    /// The ids of the reports that bear on a place, by sequence.
+    fn of(&self, place: &str) -> Vec<String> {
+        let places = [PlaceId::new(place).unwrap()];
+        let all = Sequence(u64::MAX);
+        let found = self
+            .reports
+            .of_places(PARTITION, &places, all, None)
+            .unwrap();
+        found.iter().map(|report| report.id.to_string()).collect()
+    }
+}
+
+#[test]
+fn a_correction_in_the_batch_of_an_erasure_does_not_bring_the_erased_back() {
+    let home = Home::new();
+    home.take(&[report(1, 1, "hama", None)]);
+    let taken = home.take(&[
+        erasure(2, 1, v1::ErasureScope::Report),
+        report(3, 2, "homs", Some(1)),
+    ]);
+    let Taken::Erasure(_, _, gone) = &taken[0] else {
+        unreachable!("{taken:?}");
+    };
+    assert_eq!(gone.recordings.len(), 1);
+    assert_eq!(home.of("hama"), Vec::<String>::new());
+    assert_eq!(home.of("homs"), [id(2)]);
+    assert!(
+        home.reports
+            .record(PARTITION, Sequence(1))
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[test]
+fn what_is_erased_twice_in_a_batch_is_erased_once_and_stays_so() {
+    let home = Home::new();
+    home.take(&[report(1, 1, "hama", None)]);
+    let taken = home.take(&[
+        erasure(2, 1, v1::ErasureScope::Report),
+        erasure(3, 1, v1::ErasureScope::Content),
+        erasure(4, 1, v1::ErasureScope::Report),
+    ]);
+    let counts: Vec<usize> = taken
+        .iter()
+        .map(|taken| match taken {
+            Taken::Erasure(_, _, gone) => gone.recordings.len(),
+            _ => unreachable!(),
+        })
+        .collect();
+    assert_eq!(counts, [1, 0, 0]);
+    assert!(
+        home.reports
+            .record(PARTITION, Sequence(1))
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(home.reports.erased().unwrap().pending, 3);
+    assert!(home.reports.compact_if_due(&home.store).unwrap());
+    assert_eq!(home.reports.erased().unwrap().pending, 0);
+}
+
+#[test]
+fn after_a_stop_an_erasure_tells_the_same_once_more() {
+    let home = Home::new();
+    home.take(&[report(1, 1, "hama", None)]);
+    let batch = [erasure(2, 1, v1::ErasureScope::Report)];
+    let first = format!("{:?}", home.take(&batch));
+    assert!(first.contains("hama"), "{first}");
+    assert_eq!(format!("{:?}", home.take(&batch)), first);
+}
