@@ -50,7 +50,7 @@ fn refused<T: Debug>(answer: Result<T, ClientError>) -> (Code, String, String) {
 }
 
 fn is(found: (Code, String, String), code: Code, reason: &str, field: &str) {
-    assert_eq!((found.0, &*found.1, &*found.2), (code, reason, field));
+    assert_eq!(found, (code, reason.to_owned(), field.to_owned()));
 }
 
 /// The bad options that every read refuses, and how.
@@ -485,7 +485,6 @@ async fn reports_and_registry() {
     is(refused(answer), invalid, "TOKEN_INVALID", "at_least[0]");
     let place = GetPlaceRequest {
         place: "atlantis".to_owned(),
-        ..GetPlaceRequest::default()
     };
     let found = refused(client.get_place(place).await);
     assert_eq!(found.0, Code::NotFound);
