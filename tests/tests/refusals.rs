@@ -50,7 +50,8 @@ fn refused<T: Debug>(answer: Result<T, ClientError>) -> (Code, String, String) {
 }
 
 fn is(found: (Code, String, String), code: Code, reason: &str, field: &str) {
-    assert_eq!(found, (code, reason.to_owned(), field.to_owned()));
+    let (its_code, its_reason, its_field) = found;
+    assert_eq!((its_code, &*its_reason, &*its_field), (code, reason, field));
 }
 
 /// The bad options that every read refuses, and how.
