@@ -94,7 +94,7 @@ mod tests {
             ("letters", "00"),
         ] {
             let status = page(&letters(), request, (2, token), |_| true).unwrap_err();
-            assert_eq!(status.code(), Code::InvalidArgument);
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
         }
     }
 
