@@ -6,7 +6,7 @@ mod geojson;
 use std::io::Write;
 
 use ascertain_client::json;
-use ascertain_proto::v1::{ControlState, Place};
+use ascertain_proto::v1::{ControlState, Place, PlaceKind};
 
 use crate::failure::Failure;
 
@@ -40,10 +40,7 @@ impl<W: Write> Export<W> {
             Format::Geojson => Self::Geojson(geojson::Features::begin(out)?),
             Format::Csv => Self::Csv(Box::new(csv::Table::begin(out)?)),
             Format::Jsonl => Self::Jsonl(out),
-            Format::Parquet => {
-                let what = "parquet is not written yet: take csv, which holds the same columns";
-                return Err(Failure::Usage(what.to_owned()));
-            }
+            Format::Parquet => return Err(not_written()),
         })
     }
 
@@ -80,9 +77,21 @@ impl<W: Write> Export<W> {
     }
 }
 
+/// What is not written yet.
+pub(crate) fn not_written() -> Failure {
+    let what = "parquet is not written yet: take csv, which holds the same columns";
+    Failure::Usage(what.to_owned())
+}
+
 /// The name to show.
 fn name(place: Option<&Place>) -> &str {
     let names = place.map(|place| place.names.as_slice());
     let first = names.and_then(|names| names.first());
     first.map_or("", |name| &name.text)
+}
+
+/// Whether a place may stand on a map: not where people are held, and no route, which may
+/// be how people get out.
+fn may_be_mapped(place: &Place) -> bool {
+    !matches!(place.kind(), PlaceKind::Prison | PlaceKind::Road)
 }

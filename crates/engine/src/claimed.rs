@@ -154,8 +154,13 @@ fn hold(claim: &Claim, of_side: impl Fn(&ActorId) -> bool) -> Option<Hold> {
         (Predicate::AtEdge(_) | Predicate::AdvancingOn(_) | Predicate::Besieges(_), true) => {
             Some(Hold::Near)
         }
+        // That it left a part says nothing of the rest.
         (Predicate::Withdrew(_) | Predicate::HandedOver { .. }, true)
-        | (Predicate::Controls(_), false) => Some(Hold::Nothing),
+        | (Predicate::Controls(_) | Predicate::Present(_), false)
+            if !in_part =>
+        {
+            Some(Hold::Nothing)
+        }
         _ => None,
     }
 }

@@ -87,6 +87,8 @@ impl Handler {
             return Ok((self.at_one_time(asked).await?, String::new()));
         }
         let token = PageToken::read(token, bound).ok_or_else(page_token_invalid)?;
+        // Another node may have given the token, and known more.
+        see_all_known(&self.replica, token.second, self.patience).await?;
         (asked.as_of, asked.as_known_at) = (Some(token.first), Some(token.second));
         Ok((asked, token.rest))
     }

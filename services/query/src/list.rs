@@ -13,8 +13,9 @@ use crate::filter::Filter;
 use crate::follow::Replica;
 use crate::read::Asked;
 
-/// So many states are evaluated for a page at the most: where few match, a page is short.
-const MOST_EVALUATED: usize = 5_000;
+/// So many places of the area are looked at for a page at the most: where few match, a page
+/// is short.
+const MOST_LOOKED_AT: usize = 5_000;
 /// Of so many places the reports are read for a page of claims.
 const MOST_CLAIMED: usize = 500;
 
@@ -42,7 +43,7 @@ impl Replica {
             within => Some(find("within_place_id", within, latest)?),
         };
         let mut states = Vec::new();
-        let (mut evaluated, mut last) = (0, None);
+        let (mut looked_at, mut last) = (0, None);
         for place in latest.places().filter(|p| p.id.as_str() > after) {
             let resolved = match self.resolve(place, (&seen, &registry), asked) {
                 Ok(resolved) => resolved,
@@ -54,13 +55,14 @@ impl Replica {
             if area.as_ref().is_some_and(|area| !is_within(&area.id)) {
                 continue;
             }
-            if states.len() == size || evaluated == MOST_EVALUATED {
+            if states.len() == size || looked_at == MOST_LOOKED_AT {
                 return Ok(Page {
                     states,
                     after: last,
                 });
             }
             last = Some(place.id.clone());
+            looked_at += 1;
             if filter.with_evidence_only || filter.changed_since.is_some() {
                 let Some(entry) = self.entry(&resolved)? else {
                     continue;
@@ -74,7 +76,6 @@ impl Replica {
                     continue;
                 }
             }
-            evaluated += 1;
             let state = self.evaluate(&resolved, asked)?;
             if filter.matches(&state.found) {
                 states.push(state);

@@ -5,7 +5,7 @@ use std::io::Write;
 use ascertain_client::render;
 use ascertain_proto::v1::{ControlState, Outcome, OutcomeKind, Place};
 
-use super::name;
+use super::{may_be_mapped, name};
 use crate::failure::Failure;
 
 /// Each column with its HXL 1.1 tag.
@@ -74,11 +74,12 @@ impl<W: Write> Table<W> {
         let (first, second) = (ranked.first(), ranked.get(1));
         let since = state.since.as_ref();
         let hours = state.staleness.as_ref().map(|age| age.seconds / 3_600);
-        let point = place.and_then(|place| place.location.as_ref());
+        let point = place.filter(|place| may_be_mapped(place));
+        let point = point.and_then(|place| place.location.as_ref());
         let ruled = state.adjudication.as_ref();
         let row = [
             state.place_id.clone(),
-            place.map_or_else(String::new, |place| place.pcode.clone()),
+            place.map_or_else(String::new, |place| no_formula(&place.pcode)),
             no_formula(name(place)),
             number(point.map(|point| point.latitude)),
             number(point.map(|point| point.longitude)),

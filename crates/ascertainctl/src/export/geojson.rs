@@ -6,7 +6,7 @@ use ascertain_client::{json, render};
 use ascertain_proto::v1::{ControlState, Place};
 use serde_json::{Value, json};
 
-use super::name;
+use super::{may_be_mapped, name};
 use crate::failure::Failure;
 
 /// A FeatureCollection under the pen.
@@ -58,7 +58,7 @@ impl<W: Write> Features<W> {
 /// As registered: the area, else the representative point, else null, which RFC 7946
 /// calls an unlocated feature.
 fn geometry(place: Option<&Place>) -> Value {
-    let Some(place) = place else {
+    let Some(place) = place.filter(|place| may_be_mapped(place)) else {
         return Value::Null;
     };
     let area = serde_json::from_str(&place.geometry_geojson).ok();

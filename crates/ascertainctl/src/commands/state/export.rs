@@ -8,7 +8,7 @@ use ascertain_client::Client;
 use ascertain_proto::v1::{ListControlStatesRequest, ListPlacesRequest, Place};
 
 use super::filter::FilterArgs;
-use crate::export::{Export, Format};
+use crate::export::{Export, Format, not_written};
 use crate::failure::Failure;
 use crate::output::Context;
 
@@ -38,6 +38,10 @@ pub(crate) async fn run(
         out,
         filter,
     } = args;
+    if format == Format::Parquet {
+        // Before a file is made.
+        return Err(not_written());
+    }
     let places = Places::new(context.writer()?);
     let request = filter.into();
     let rows = match out {
