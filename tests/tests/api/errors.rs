@@ -1208,7 +1208,7 @@ pub(crate) const EVERY_CALL: &[(&str, &str, &str)] = &[
     ),
     (
         "LOG_POSITION_BEYOND_END",
-        "OUT_OF_RANGE",
+        "FAILED_PRECONDITION",
         "crates/log-remote/tests/remote.rs::the_contract_holds_over_the_wire",
     ),
 ];
