@@ -38,6 +38,39 @@ impl QueryService for Fake {
         Err(Status::unimplemented(""))
     }
 
+    async fn list_errata(
+        &self,
+        request: Request<pb::ListErrataRequest>,
+    ) -> Result<Response<pb::ListErrataResponse>, Status> {
+        let after = request.into_inner().known_after;
+        let known_up_to = Some("2024-12-09T00:00:00Z".parse().unwrap());
+        if after.is_some() {
+            let errata = Vec::new();
+            return Ok(Response::new(pb::ListErrataResponse {
+                errata,
+                next_page_token: String::new(),
+                known_up_to,
+            }));
+        }
+        let erratum = pb::Erratum {
+            place_id: "hama".to_owned(),
+            cause: pb::ErratumCause::Retraction.into(),
+            before: Some(held("hama")),
+            after: Some(pb::ControlState {
+                status: pb::Status::Unknown.into(),
+                ..held("hama")
+            }),
+            states_moved: 2,
+            states_looked_at: 3,
+            ..Default::default()
+        };
+        Ok(Response::new(pb::ListErrataResponse {
+            errata: vec![erratum],
+            next_page_token: String::new(),
+            known_up_to,
+        }))
+    }
+
     async fn list_adjudications(
         &self,
         _: Request<pb::ListAdjudicationsRequest>,
@@ -93,6 +126,7 @@ impl QueryService for Fake {
             cause: pb::ChangeCause::Current.into(),
             changes: 0,
             matches: true,
+            errata: 0,
         };
         let progress = pb::WatchProgress {
             resume_token: "abc".into(),
@@ -536,4 +570,15 @@ async fn a_difference_is_between_two_moments_each_as_known_then_unless_told_othe
         let error = Cli::try_parse_from(line).expect_err(&wrong);
         assert_eq!(error.exit_code(), 2, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn errata_are_rows_and_where_there_are_none_it_says_up_to_when() {
+    let endpoint = server().await;
+    let csv = ctl(&endpoint, "-o csv state errata").await.out;
+    assert!(csv.contains(",hama,retraction,-,2,3,"), "{csv}");
+    assert!(csv.contains(",held,") && csv.contains(",unknown,"), "{csv}");
+    let none = ctl(&endpoint, "state errata --known-after 2024-12-08T00:00:00Z");
+    let none = none.await.out;
+    assert_eq!(none, "no errata known up to 2024-12-09T00:00:00Z\n");
 }

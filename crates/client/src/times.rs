@@ -30,6 +30,32 @@ impl Client {
         }
     }
 
+    /// Reads what corrections changed in what had been published, from the page that the
+    /// request names to the last, as one page. Ask again with its `known_up_to` as
+    /// `known_after` for what came since.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for every call.
+    pub async fn list_errata(
+        &self,
+        mut request: pb::ListErrataRequest,
+    ) -> Result<pb::ListErrataResponse, ClientError> {
+        let mut all = Vec::new();
+        loop {
+            let mut page: pb::ListErrataResponse = self
+                .call(request.clone(), |channel, request| async move {
+                    query(channel).list_errata(request).await
+                })
+                .await?;
+            all.append(&mut page.errata);
+            if page.next_page_token.is_empty() {
+                page.errata = all;
+                return Ok(page);
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
     /// Compares two states of a place, or of the places of an area, from the page that the
     /// request names to the last.
     ///

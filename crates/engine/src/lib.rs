@@ -18,6 +18,7 @@ mod chain;
 mod claimed;
 mod compare;
 mod effect;
+mod erratum;
 mod evaluate;
 mod explain;
 mod fold;
@@ -38,6 +39,7 @@ pub use area::{AreaSummary, Noted, OutcomeShares, Share};
 pub use between::{ClaimBetween, claims_between};
 pub use claimed::{ClaimedControl, Hold, claimed};
 pub use compare::{GroupDifference, StateChange, changes, group_differences, has_moved};
+pub use erratum::{distance, taken_back};
 pub use evaluate::Question;
 pub use explain::{ClaimExplanation, Explanation, GroupExplanation, explain};
 pub use fold::{Family, Folded, Taken};
@@ -50,6 +52,6 @@ pub use series::{Moment, series};
 pub use versions::{SetAside, Sorted, Why, sort_out};
 
 /// The method that computes the numbers; changes whenever they may.
-pub const METHOD_VERSION: &str = "prior-4";
+pub const METHOD_VERSION: &str = "prior-5";
 /// The source model in force until one is learned: the tables of the prior.
 pub const SOURCE_MODEL: &str = "prior";

@@ -39,7 +39,8 @@ pub enum Why {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sorted {
     /// Those that count, with the claims that count, in the order in which they were first
-    /// known, then by key.
+    /// known, then by key. What another version said in the same claims before was first
+    /// known then: to mend a text moves no number.
     pub in_force: Vec<Arc<Report>>,
     /// Those that do not, or not wholly, in the same order.
     pub set_aside: Vec<SetAside>,
@@ -75,13 +76,20 @@ pub fn sort_out(reports: &[Arc<Report>], registry: View<'_>, audience: Audience)
         if claims.is_empty() {
             continue;
         }
-        if claims.len() == report.claims.len() {
+        let first_known_at = versions.first_said(report);
+        if claims.len() == report.claims.len() && first_known_at == report.first_known_at {
             sorted.in_force.push(Arc::clone(report));
         } else {
-            let report = Report::clone(report);
-            sorted.in_force.push(Arc::new(Report { claims, ..report }));
+            sorted.in_force.push(Arc::new(Report {
+                claims,
+                first_known_at,
+                ..Report::clone(report)
+            }));
         }
     }
+    sorted
+        .in_force
+        .sort_by_cached_key(|r| (r.first_known_at, r.key()));
     sorted
 }
 
@@ -100,6 +108,8 @@ struct Versions<'a> {
     root: BTreeMap<ReportKey, ReportKey>,
     /// The version that counts, by that name.
     last: BTreeMap<ReportKey, &'a Arc<Report>>,
+    /// All versions, by that name, in the order in which they were known.
+    all: BTreeMap<ReportKey, Vec<&'a Arc<Report>>>,
     /// The first retraction, by that name.
     retracted: BTreeMap<ReportKey, (Retractor, &'a Arc<Report>)>,
     taken_back: Vec<TakenBack<'a>>,
@@ -121,9 +131,11 @@ impl<'a> Versions<'a> {
             (is_last, version, times, report.key())
         };
         let mut last: BTreeMap<ReportKey, &Arc<Report>> = BTreeMap::new();
+        let mut all: BTreeMap<ReportKey, Vec<&Arc<Report>>> = BTreeMap::new();
         let mut retracted: BTreeMap<ReportKey, (Retractor, &Arc<Report>)> = BTreeMap::new();
         for report in known {
             let of = root_of(&report.key());
+            all.entry(of.clone()).or_default().push(report);
             let last = last.entry(of).or_insert(report);
             if rank(report) > rank(last) {
                 *last = report;
@@ -141,6 +153,7 @@ impl<'a> Versions<'a> {
         let mut versions = Self {
             root,
             last,
+            all,
             retracted,
             taken_back: Vec::new(),
             registry,
@@ -181,6 +194,19 @@ impl<'a> Versions<'a> {
         }
         let last = self.last.get(self.root.get(&report.key())?)?;
         (last.key() != report.key()).then_some((Why::Superseded, *last))
+    }
+
+    /// When a version of a report first said what it says.
+    fn first_said(&self, report: &Report) -> Timestamp {
+        let root = self.root.get(&report.key());
+        let versions = root
+            .and_then(|root| self.all.get(root))
+            .into_iter()
+            .flatten();
+        let mut same = versions
+            .filter(|one| one.originator == report.originator && one.claims == report.claims);
+        same.next()
+            .map_or(report.first_known_at, |first| first.first_known_at)
     }
 
     /// The claims of a report that its originator did not take back elsewhere, and the

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ascertain_domain::id::{PartnerId, ReportId};
 use ascertain_domain::marking::Audience;
-use ascertain_domain::report::{Links, Polarity, Report, Retractor};
+use ascertain_domain::report::{Claim, Links, Polarity, Report, Retractor};
 use ascertain_domain::state::ControlState;
 use ascertain_engine::{Folded, Taken, Why, sort_out};
 use proptest::prelude::*;
@@ -36,6 +36,11 @@ fn retraction(number: u32, of: u32, by: Retractor, day: f64) -> Report {
 fn word(number: u32, source: &str, day: f64) -> Report {
     let claim = said(source, predicate(0, "west", ""), Polarity::Affirm, day);
     report(number, source, day, vec![claim])
+}
+
+/// What the wire says who holds the city.
+fn said_by(side: &str, day: f64) -> Claim {
+    said("wire", predicate(0, side, ""), Polarity::Affirm, day)
 }
 
 /// The state of the city without what tells by which bodies it was reached.
@@ -96,6 +101,33 @@ fn a_correction_counts_instead_of_what_it_corrects() {
             .all(|a| a.why == Why::Superseded && a.by.id == id(3))
     );
     assert_eq!(aside.len(), 2);
+}
+
+#[test]
+fn a_version_that_says_the_same_moves_no_number() {
+    let mended = |number, claims| Report {
+        links: Links {
+            version: 2,
+            corrects: Some(id(1)),
+            ..Links::default()
+        },
+        first_known_at: at(8.0),
+        ..Report {
+            id: id(number),
+            claims,
+            ..word(1, "wire", 1.0)
+        }
+    };
+    // The wire says it again on the day after: which of its words is the repetition matters.
+    let said = [word(1, "wire", 1.0), word(2, "wire", 2.0)];
+    let same = mended(3, said[0].claims.clone());
+    let with = [said[0].clone(), said[1].clone(), same];
+    assert_eq!(counting(&with), [3, 2]);
+    assert_eq!(city(&with, 9.0).outcomes, city(&said, 9.0).outcomes);
+    // What says something new was first known when it came.
+    let east = said_by("east", 1.0);
+    let with = [said[0].clone(), said[1].clone(), mended(3, vec![east])];
+    assert_eq!(counting(&with), [2, 3]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub use digest::{RecordsDigest, SetDigest, condense_entry, method_of};
 pub use erasures::Erased;
 pub use names::ModelNames;
 pub use registry::{RegistryReplica, follow_registry};
-pub use reports::{ErasedReport, KnownReport, ReportReplica, Taken, condense};
+pub use reports::{BearsOn, ErasedReport, KnownReport, ReportReplica, Taken, condense};
 
 use ascertain_log::FollowError;
 use ascertain_proto::inward::record::DecodeError;

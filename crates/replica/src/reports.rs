@@ -70,9 +70,8 @@ struct Staged {
 /// What taking a record in found.
 #[derive(Debug, Clone)]
 pub enum Taken {
-    /// A report, with the places on which it bears: those that it names itself, and those
-    /// that its other versions name, or what it takes back. Sorted.
-    Report(Arc<Report>, Vec<PlaceId>),
+    /// A report, with what it bears on.
+    Report(Arc<Report>, BearsOn),
     /// The partition sees partition 0 up to a later sequence.
     Adopt,
     /// Something was erased: what, and what was known of it here before. Where only content
@@ -82,6 +81,17 @@ pub enum Taken {
     Adjudication(PlaceId),
     /// Nothing that belongs into a place partition.
     Other,
+}
+
+/// What a report bears on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BearsOn {
+    /// The places: those that it names itself, and those that its other versions name, or
+    /// what it takes back. Sorted.
+    pub places: Vec<PlaceId>,
+    /// Whether there are such others: what was known then may count no longer, or the report
+    /// itself not count.
+    pub is_linked: bool,
 }
 
 /// What was known here of a report that was erased whole.
@@ -164,8 +174,8 @@ impl ReportReplica {
                 Body::Report(report) => {
                     let report = Arc::new(report);
                     self.remember((partition, sequence), &report);
-                    let places = self.stage(record, &report, &mut staged, batch)?;
-                    Taken::Report(report, places)
+                    let bears_on = self.stage(record, &report, &mut staged, batch)?;
+                    Taken::Report(report, bears_on)
                 }
                 Body::Adopt { .. } => Taken::Adopt,
                 Body::Erasure(key, scope) => {
@@ -210,7 +220,7 @@ impl ReportReplica {
         report: &Arc<Report>,
         staged: &mut Staged,
         batch: &mut Batch,
-    ) -> Result<Vec<PlaceId>, ReplicaError> {
+    ) -> Result<BearsOn, ReplicaError> {
         let position = &record.position;
         let (key, value) = stored(record);
         batch.put(&self.records, key, value);
@@ -242,7 +252,10 @@ impl ReportReplica {
                 batch.put(&self.places, key, known_at.micros().to_be_bytes());
             }
         }
-        Ok(places)
+        Ok(BearsOn {
+            places,
+            is_linked: report.links.are_any() || together.len() > 1,
+        })
     }
 
     /// A report with all that is linked to it, by sequence.
@@ -404,6 +417,14 @@ impl ReportReplica {
     /// [`ReplicaError::Store`], [`ReplicaError::Unreadable`].
     pub fn erased(&self) -> Result<Erased, ReplicaError> {
         self.erasures.so_far()
+    }
+
+    /// What an erasure took away when it was taken in; `None` where the record is none.
+    ///
+    /// # Errors
+    /// [`ReplicaError::Store`], [`ReplicaError::Unreadable`].
+    pub fn gone(&self, at: (PartitionId, Sequence)) -> Result<Option<ErasedReport>, ReplicaError> {
+        self.erasures.gone(at)
     }
 
     /// Compacts the store that the reports are kept in, where its files hold something that

@@ -355,6 +355,20 @@ impl Replica {
         })
     }
 
+    /// A state as it was published, with what is no part of it: what was ruled for its
+    /// moment, and how much of what it rested on has been erased.
+    pub(crate) fn as_published(
+        &self,
+        entry: StateEntry,
+        (place, family): (&PlaceId, &[PlaceId]),
+        known_at: Timestamp,
+    ) -> Result<Answer<ControlState>, QueryError> {
+        let mut state = Answer::published(entry)?;
+        state.erased = self.tombstones.since(family, known_at)?;
+        state.ruled = self.ruled(place, (state.found.as_of, known_at))?;
+        Ok(state)
+    }
+
     /// What was ruled on a place for a valid time, as known at a knowledge time.
     pub(crate) fn ruled(
         &self,
@@ -374,8 +388,17 @@ impl Replica {
 
     /// The reports of a place's family that were known.
     pub(crate) fn known(&self, resolved: &Resolved<'_>) -> Result<Vec<Arc<Report>>, QueryError> {
+        self.known_up_to(resolved, resolved.up_to.report_sequence)
+    }
+
+    /// Of the reports of a place's family that were known, those up to a record.
+    pub(crate) fn known_up_to(
+        &self,
+        resolved: &Resolved<'_>,
+        sequence: u64,
+    ) -> Result<Vec<Arc<Report>>, QueryError> {
         let family = family_places(&resolved.place.id, resolved.registry);
-        let up_to = Sequence(resolved.up_to.report_sequence);
+        let up_to = Sequence(sequence);
         let known_by = Some(resolved.as_known_at);
         Ok(self
             .reports

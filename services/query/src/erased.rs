@@ -4,6 +4,8 @@
 //! family   key                                          value
 //! era      place, 0, erased at u64, sequence u64        known since u64
 //! tomb     partner, 0, uuid                             nothing
+//! by       partition u32, sequence u64                  which report an erasure erased whole:
+//!                                                       partner, 0, id as text
 //! ```
 //!
 //! Times are knowledge times with their sign bit flipped, big-endian, so that they sort.
@@ -13,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use ascertain_domain::erasure::Scope;
-use ascertain_domain::id::{PlaceId, ReportKey};
+use ascertain_domain::id::{PartnerId, PlaceId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
-use ascertain_log::Position;
+use ascertain_log::{PartitionId, Position};
 use ascertain_replica::ErasedReport;
 use ascertain_store::{Batch, Family, Store};
 
@@ -28,6 +30,7 @@ use crate::states::sortable;
 pub(crate) struct Tombstones {
     places: Family,
     reports: Family,
+    by: Family,
     /// When something was erased last, microseconds: most questions are of later.
     last: Arc<AtomicI64>,
 }
@@ -37,6 +40,7 @@ impl Tombstones {
         Self {
             places: store.family("era"),
             reports: store.family("tomb"),
+            by: store.family("by"),
             // Until it is known that nothing was, everything is looked up.
             last: Arc::new(AtomicI64::new(i64::MAX)),
         }
@@ -65,6 +69,9 @@ impl Tombstones {
     ) {
         if scope == Scope::Report {
             batch.put(&self.reports, id_prefix(key), Vec::new());
+            let name = format!("{}\0{}", key.partner, key.report);
+            let at = by_key(position.partition, position.sequence.0);
+            batch.put(&self.by, at, name.into_bytes());
         }
         let Some(since) = gone.recordings.iter().map(|(_, known)| *known).min() else {
             return;
@@ -83,6 +90,26 @@ impl Tombstones {
     /// Whether a report was erased whole.
     pub(crate) fn has(&self, key: &ReportKey) -> Result<bool, QueryError> {
         Ok(self.reports.contains(id_prefix(key))?)
+    }
+
+    /// Which report a record erased whole; `None` where it is no such record.
+    pub(crate) fn erased_by(
+        &self,
+        partition: PartitionId,
+        sequence: u64,
+    ) -> Result<Option<ReportKey>, QueryError> {
+        let Some(value) = self.by.get(by_key(partition, sequence))? else {
+            return Ok(None);
+        };
+        let key = || {
+            let (partner, report) = std::str::from_utf8(&value).ok()?.split_once('\0')?;
+            Some(ReportKey {
+                partner: PartnerId::new(partner).ok()?,
+                report: ReportId::parse(report)?,
+            })
+        };
+        let unreadable = QueryError::Unreadable("which report was erased");
+        key().map(Some).ok_or(unreadable)
     }
 
     /// How many reports on places were known at a time and have been erased since.
@@ -107,4 +134,10 @@ impl Tombstones {
         }
         Ok(u32::try_from(erased.len()).unwrap_or(u32::MAX))
     }
+}
+
+fn by_key(partition: PartitionId, sequence: u64) -> Vec<u8> {
+    let mut key = partition.0.to_be_bytes().to_vec();
+    key.extend(sequence.to_be_bytes());
+    key
 }

@@ -17,9 +17,9 @@ use ascertain_proto::v1::{
     GetControlHistoryRequest, GetControlHistoryResponse, GetControlStateRequest,
     GetControlStateResponse, GetReportRequest, GetReportResponse, ListAdjudicationsRequest,
     ListAdjudicationsResponse, ListClaimedControlsRequest, ListClaimedControlsResponse,
-    ListControlStatesRequest, ListControlStatesResponse, ListReportsRequest, ListReportsResponse,
-    ReadOptions, Reason, SummarizeAreaRequest, SummarizeAreaResponse, WatchControlStatesRequest,
-    WatchControlStatesResponse,
+    ListControlStatesRequest, ListControlStatesResponse, ListErrataRequest, ListErrataResponse,
+    ListReportsRequest, ListReportsResponse, ReadOptions, Reason, SummarizeAreaRequest,
+    SummarizeAreaResponse, WatchControlStatesRequest, WatchControlStatesResponse,
 };
 use ascertain_replica::KnownReport;
 use ascertain_runtime::Shutdown;
@@ -318,6 +318,13 @@ impl QueryService for Handler {
         request: Request<CompareControlStatesRequest>,
     ) -> Result<Response<CompareControlStatesResponse>, Status> {
         Ok(Response::new(self.compare(request.into_inner()).await?))
+    }
+
+    async fn list_errata(
+        &self,
+        request: Request<ListErrataRequest>,
+    ) -> Result<Response<ListErrataResponse>, Status> {
+        Ok(Response::new(self.errata(request.into_inner()).await?))
     }
 
     async fn summarize_area(

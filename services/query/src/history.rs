@@ -194,10 +194,9 @@ impl Replica {
                 StateCause::Model => HistoryCause::Model,
                 StateCause::Erasure => HistoryCause::Erasure,
                 StateCause::Adjudication => HistoryCause::Adjudication,
+                StateCause::Correction => HistoryCause::Correction,
             };
-            let mut state = Answer::published(entry)?;
-            state.erased = self.tombstones.since(&family, known_at)?;
-            state.ruled = self.ruled(&place.id, (state.found.as_of, known_at))?;
+            let state = self.as_published(entry, (&place.id, &family), known_at)?;
             let last = before.as_ref().map(|before| &before.found);
             points.extend(point(last, &state, cause, page.only_changes));
             before = Some(state);

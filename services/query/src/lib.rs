@@ -14,6 +14,7 @@
 mod answer;
 mod compare;
 mod erased;
+mod errata;
 mod error;
 mod filter;
 mod follow;

@@ -5,7 +5,9 @@
 //! ent      place, 0, known_at u64, sequence u64      StateEntry
 //! ado      partition u32, known_at u64, sequence u64 registry sequence u64
 //! upto     partition u32                             UpTo
-//! chg      partition u32, sequence u64, place        nothing: the record changed its state
+//! chg      partition u32, sequence u64, place        the record changed its state: 1 where it
+//!                                                    corrected something, else nothing
+//! err      known_at u64, partition u32, sequence u64, place   nothing: an erratum
 //! ```
 //!
 //! Numbers are big-endian; times have their sign bit flipped, so that they sort.
@@ -16,7 +18,7 @@ use std::collections::BTreeMap;
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::{Incarnation, PartitionId, Record};
-use ascertain_proto::log::v1::{StateEntry, StateRecord};
+use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
 use ascertain_replica::{SetDigest, condense_entry, method_of};
 use ascertain_runtime::Checking;
 use ascertain_store::{Batch, Family, Store};
@@ -31,6 +33,47 @@ pub(crate) struct States {
     adopted: Family,
     up_to: Family,
     changes: Family,
+    errata: Family,
+}
+
+/// How often the state of a place was published anew, and how often because something was
+/// corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Changes {
+    pub all: u32,
+    pub errata: u32,
+}
+
+/// Where an erratum stands among all: when it was known, the record that caused it, and the
+/// place. In this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ErratumAt {
+    pub known_at: Timestamp,
+    pub partition: PartitionId,
+    pub sequence: u64,
+    pub place: PlaceId,
+}
+
+impl ErratumAt {
+    fn key(&self) -> Vec<u8> {
+        let mut key = sortable(self.known_at).to_be_bytes().to_vec();
+        key.extend(self.partition.0.to_be_bytes());
+        key.extend(self.sequence.to_be_bytes());
+        key.extend(self.place.as_str().as_bytes());
+        key
+    }
+
+    fn read(key: &[u8]) -> Option<Self> {
+        let (known_at, rest) = key.split_first_chunk::<8>()?;
+        let (partition, rest) = rest.split_first_chunk::<4>()?;
+        let (sequence, place) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            known_at: time(u64::from_be_bytes(*known_at))?,
+            partition: PartitionId(u32::from_be_bytes(*partition)),
+            sequence: u64::from_be_bytes(*sequence),
+            place: PlaceId::new(std::str::from_utf8(place).ok()?).ok()?,
+        })
+    }
 }
 
 /// How far the state log of a partition was followed.
@@ -57,6 +100,7 @@ impl States {
             adopted: store.family("ado"),
             up_to: store.family("upto"),
             changes: store.family("chg"),
+            errata: store.family("err"),
         }
     }
 
@@ -102,10 +146,17 @@ impl States {
                 key.extend(known_at.to_be_bytes());
                 key.extend(state.report_sequence.to_be_bytes());
                 batch.put(&self.entries, key, entry.encode_to_vec());
+                let corrects =
+                    matches!(entry.cause(), StateCause::Correction | StateCause::Erasure);
                 let mut key = partition.to_vec();
                 key.extend(state.report_sequence.to_be_bytes());
                 key.extend(place.as_bytes());
-                batch.put(&self.changes, key, Vec::new());
+                let value = if corrects { vec![1] } else { Vec::new() };
+                batch.put(&self.changes, key.clone(), value);
+                if corrects {
+                    let key = [&known_at.to_be_bytes(), &*key].concat();
+                    batch.put(&self.errata, key, Vec::new());
+                }
             }
             if state.registry_sequence != up_to.registry {
                 let mut key = partition.to_vec();
@@ -163,13 +214,7 @@ impl States {
         report_sequence: u64,
         most: usize,
     ) -> Result<Vec<(Published, StateEntry)>, QueryError> {
-        let key = |(known_at, sequence): Published| {
-            let mut key = place.as_str().as_bytes().to_vec();
-            key.push(0);
-            key.extend(sortable(known_at).to_be_bytes());
-            key.extend(sequence.to_be_bytes());
-            key
-        };
+        let key = |published| entry_key(place, published);
         let low = key(after.unwrap_or((Timestamp::MIN, 0)));
         let mut found = Vec::new();
         for item in self.entries.scan(low.clone()..=key((known_by, u64::MAX))) {
@@ -200,9 +245,7 @@ impl States {
     ) -> Result<Option<StateEntry>, QueryError> {
         let mut prefix = place.as_str().as_bytes().to_vec();
         prefix.push(0);
-        let mut high = prefix.clone();
-        high.extend(sortable(known_at).to_be_bytes());
-        high.extend(sequence.to_be_bytes());
+        let high = entry_key(place, (known_at, sequence));
         let last = self.entries.scan(prefix..=high).next_back().transpose()?;
         let entry = last.map(|(_, value)| StateEntry::decode(value.as_slice()));
         Ok(entry.transpose()?)
@@ -214,22 +257,70 @@ impl States {
         &self,
         partition: PartitionId,
         (after, up_to): (u64, u64),
-    ) -> Result<BTreeMap<PlaceId, u32>, QueryError> {
+    ) -> Result<BTreeMap<PlaceId, Changes>, QueryError> {
         let bound = |sequence: u64| {
             let mut key = partition.0.to_be_bytes().to_vec();
             key.extend(sequence.to_be_bytes());
             key
         };
         let range = bound(after.saturating_add(1))..bound(up_to.saturating_add(1));
-        let mut changed = BTreeMap::new();
+        let mut changed: BTreeMap<PlaceId, Changes> = BTreeMap::new();
         for item in self.changes.scan(range) {
-            let (key, _) = item?;
+            let (key, corrects) = item?;
             let place = key.get(12..).and_then(|id| std::str::from_utf8(id).ok());
             let place = place.and_then(|id| PlaceId::new(id).ok());
             let place = place.ok_or(QueryError::Unreadable("a change of no place"))?;
-            *changed.entry(place).or_insert(0) += 1;
+            let changes = changed.entry(place).or_default();
+            changes.all += 1;
+            changes.errata += u32::from(!corrects.is_empty());
         }
         Ok(changed)
+    }
+
+    /// Errata after one of them, or known after a time, and known by another; as many as are
+    /// asked for.
+    pub(crate) fn errata(
+        &self,
+        after: (Option<&ErratumAt>, Option<Timestamp>),
+        known_by: Timestamp,
+        most: usize,
+    ) -> Result<Vec<ErratumAt>, QueryError> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let low = match after {
+            (Some(at), _) => Excluded(at.key()),
+            (None, Some(time)) => {
+                Included((sortable(time).saturating_add(1)).to_be_bytes().to_vec())
+            }
+            (None, None) => Unbounded,
+        };
+        let high = (sortable(known_by).saturating_add(1))
+            .to_be_bytes()
+            .to_vec();
+        let found = self.errata.scan((low, Excluded(high))).take(most);
+        let unreadable = || QueryError::Unreadable("the index of errata");
+        found
+            .map(|item| ErratumAt::read(&item?.0).ok_or_else(unreadable))
+            .collect()
+    }
+
+    /// When states of a place were published: after a time or at it, and before a record.
+    pub(crate) fn publications(
+        &self,
+        place: &PlaceId,
+        from: Timestamp,
+        before: Published,
+    ) -> Result<Vec<Published>, QueryError> {
+        let low = entry_key(place, (from, 0));
+        let unreadable = || QueryError::Unreadable("the key of an entry");
+        let keys = self.entries.scan(low..entry_key(place, before));
+        keys.map(|item| {
+            let (key, _) = item?;
+            let (rest, sequence) = key.split_last_chunk::<8>().ok_or_else(unreadable)?;
+            let (_, known_at) = rest.split_last_chunk::<8>().ok_or_else(unreadable)?;
+            let known_at = time(u64::from_be_bytes(*known_at)).ok_or_else(unreadable)?;
+            Ok((known_at, u64::from_be_bytes(*sequence)))
+        })
+        .collect()
     }
 
     /// Takes every entry up to a record of the report log into a digest, and counts them
@@ -280,6 +371,15 @@ impl States {
         )?;
         Ok(found.map_or(0, |bytes| u64_of(&bytes)))
     }
+}
+
+/// Where an entry of a place is kept.
+fn entry_key(place: &PlaceId, (known_at, sequence): Published) -> Vec<u8> {
+    let mut key = place.as_str().as_bytes().to_vec();
+    key.push(0);
+    key.extend(sortable(known_at).to_be_bytes());
+    key.extend(sequence.to_be_bytes());
+    key
 }
 
 /// The last value under a prefix that was known by a time, of those up to a record.

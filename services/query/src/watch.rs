@@ -29,6 +29,7 @@ use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::grpc::fingerprint;
 use crate::read::{Asked, see};
+use crate::states::Changes;
 use crate::watch::selection::Selection;
 
 /// A sign of life comes after so long without a change.
@@ -208,7 +209,8 @@ impl Watch {
                 return Ok(());
             };
             after = last.to_string();
-            let next = next.into_iter().map(|place| (place, 0)).collect();
+            let none = Changes::default();
+            let next = next.into_iter().map(|place| (place, none)).collect();
             self.tell_states(next, ChangeCause::Current, reader).await?;
         }
     }
@@ -243,7 +245,7 @@ impl Watch {
                     Ok((changed, placed, gone))
                 })
                 .await?;
-            let changes = changed.values().map(|count| u64::from(*count));
+            let changes = changed.values().map(|changes| u64::from(changes.all));
             self.coalesced += changes.map(|count| count.saturating_sub(1)).sum::<u64>();
             self.tell_states(placed, ChangeCause::Place, reader).await?;
             self.tell_states(changed, ChangeCause::Record, reader)
@@ -259,6 +261,7 @@ impl Watch {
                         cause: ChangeCause::Place.into(),
                         changes: 1,
                         matches: false,
+                        errata: 0,
                     }))
                     .await?;
             }
@@ -280,7 +283,8 @@ impl Watch {
         let watched = changed
             .iter()
             .filter(|place| selection.watches(place, registry.latest()));
-        let watched = watched.map(|place| (place.clone(), 1)).collect();
+        let once = Changes { all: 1, errata: 0 };
+        let watched = watched.map(|place| (place.clone(), once)).collect();
         self.tell_states(watched, ChangeCause::Time, reader).await?;
         self.hour = to;
         Ok(())
@@ -289,13 +293,13 @@ impl Watch {
     /// Tells the newest states of places.
     async fn tell_states(
         &self,
-        places: BTreeMap<PlaceId, u32>,
+        places: BTreeMap<PlaceId, Changes>,
         cause: ChangeCause,
         reader: &Reader,
     ) -> Result<(), End> {
         let mut places = places.into_iter();
         loop {
-            let next: Vec<(PlaceId, u32)> = places.by_ref().take(AT_ONCE).collect();
+            let next: Vec<(PlaceId, Changes)> = places.by_ref().take(AT_ONCE).collect();
             if next.is_empty() {
                 return Ok(());
             }
@@ -315,14 +319,20 @@ impl Watch {
                     }
                     None => replica.states_lately(&places, &asked)?,
                 };
-                let counts: BTreeMap<&PlaceId, u32> = next.iter().map(|(p, n)| (p, *n)).collect();
-                let change = |state: &Arc<crate::answer::Answer<_>>| ControlStateChange {
-                    state: Some(state.wire()),
-                    cause: cause.into(),
-                    changes: counts.get(&state.found.place).copied().unwrap_or_default(),
-                    matches: selection.matches(&state.found),
-                };
-                Ok(states.iter().map(change).collect::<Vec<_>>())
+                let counts: BTreeMap<&PlaceId, Changes> =
+                    next.iter().map(|(p, changes)| (p, *changes)).collect();
+                let changes = states.iter().map(|state| {
+                    let counts = counts.get(&state.found.place).copied();
+                    let Changes { all, errata } = counts.unwrap_or_default();
+                    ControlStateChange {
+                        state: Some(state.wire()),
+                        cause: cause.into(),
+                        changes: all,
+                        matches: selection.matches(&state.found),
+                        errata,
+                    }
+                });
+                Ok(changes.collect::<Vec<_>>())
             });
             for change in changes.await? {
                 if change.matches || cause != ChangeCause::Current {

@@ -9,8 +9,10 @@ use ascertain_domain::place::Place;
 use ascertain_domain::registry::{Changed, Registry, View};
 use ascertain_domain::report::Report;
 use ascertain_domain::time::Timestamp;
-use ascertain_engine::{Family, Folded, Question, affected_places, family_places};
-use ascertain_log::{PartitionId, Position};
+use ascertain_engine::{
+    Family, Folded, Question, affected_places, family_places, sort_out, taken_back,
+};
+use ascertain_log::{PartitionId, Position, Sequence};
 use ascertain_proto::log::v1::{StateCause, StateEntry, StateRecord};
 use ascertain_proto::outward::{self, Method};
 use ascertain_proto::resume;
@@ -70,7 +72,7 @@ impl Folder {
         }
         let mut places = by_registry.clone();
         if let Taken::Report(_, bears_on) = taken {
-            let affected = affected_places(bears_on, view).into_iter();
+            let affected = affected_places(&bears_on.places, view).into_iter();
             places.extend(affected.map(|id| (id, StateCause::Report)));
         }
         if let Taken::Erasure(_, _, gone) = taken {
@@ -99,7 +101,12 @@ impl Folder {
             }
             step.cause = cause;
             step.report = match taken {
-                Taken::Report(report, _) if !by_registry.contains_key(&id) => Some(report),
+                // A fold knows nothing of a link whose report named none of its places.
+                Taken::Report(report, bears_on)
+                    if !bears_on.is_linked && !by_registry.contains_key(&id) =>
+                {
+                    Some(report)
+                }
                 _ => None,
             };
             if let Some(entry) = self.refold(place, &step)? {
@@ -121,9 +128,21 @@ impl Folder {
         step: &Step<'_>,
     ) -> Result<Option<StateEntry>, ReconcileError> {
         let Step { view, position, .. } = *step;
+        let mut cause = step.cause;
         let mut folded = match self.folds.with(place, view, step.report) {
             Some(folded) => folded,
-            None => self.anew(place, view, position)?,
+            None => {
+                let reports = self.reports_of(place, view, position)?;
+                if cause == StateCause::Report && self.takes_back(place, step, &reports)? {
+                    cause = StateCause::Correction;
+                }
+                Folded::of(Family {
+                    place,
+                    registry: view,
+                    audience: Audience::Clear,
+                    reports: &reports,
+                })
+            }
         };
         let last = self.published.entry(&place.id)?;
         // What is ruled moves no number; whoever watches the place is told all the same.
@@ -149,7 +168,7 @@ impl Folder {
         let entry = StateEntry {
             state: Some(outward::control_state(&state, method)),
             resume: Some(resume::outward(&point)),
-            cause: step.cause.into(),
+            cause: cause.into(),
         };
         let unchanged = !is_ruled
             && step.same_temper
@@ -158,23 +177,38 @@ impl Folder {
         Ok((!unchanged).then_some(entry))
     }
 
-    /// Folds all that is known of a place by a position.
-    fn anew(
+    /// All that is known of a place by a position.
+    fn reports_of(
         &self,
         place: &Place,
         view: View<'_>,
         position: &Position,
-    ) -> Result<Folded, ReconcileError> {
+    ) -> Result<Vec<Arc<Report>>, ReconcileError> {
         let family = family_places(&place.id, view);
-        let reports = self
+        let up_to = position.sequence;
+        Ok(self
             .reports
-            .of_places(self.partition, &family, position.sequence, None)?;
-        Ok(Folded::of(Family {
-            place,
-            registry: view,
-            audience: Audience::Clear,
-            reports: &reports,
-        }))
+            .of_places(self.partition, &family, up_to, None)?)
+    }
+
+    /// Whether the record of a step corrects or takes back what counted before it. A fold
+    /// that goes on need not ask: whatever a link touches asks for a new one.
+    fn takes_back(
+        &self,
+        place: &Place,
+        step: &Step<'_>,
+        reports: &[Arc<Report>],
+    ) -> Result<bool, ReconcileError> {
+        if !reports.iter().any(|report| report.links.are_any()) {
+            return Ok(false);
+        }
+        let family = family_places(&place.id, step.view);
+        let before = Sequence(step.position.sequence.0.saturating_sub(1));
+        let before = self
+            .reports
+            .of_places(self.partition, &family, before, None)?;
+        let sorted = |reports| sort_out(reports, step.view, Audience::Clear);
+        Ok(!taken_back(&sorted(&before), &sorted(reports)).is_empty())
     }
 
     /// The places that changes of the registry bear on, among those with evidence,

@@ -176,6 +176,8 @@ pub(crate) async fn partner(
 ) -> anyhow::Result<()> {
     let chance = Arc::clone(&world.chance);
     let mut left = count;
+    // Reports that others corrected or took back before they come.
+    let mut ahead = Vec::new();
     while left > 0 {
         chance.delay(1_200).await;
         let (sources, known) = {
@@ -186,14 +188,14 @@ pub(crate) async fn partner(
         if chance.happens(300) {
             let size = 1 + chance.below(left.min(4));
             let reports: Vec<_> = (0..size)
-                .map(|_| said::report(&chance, &sources, &known))
+                .map(|_| said::report(&chance, &sources, &known, &mut ahead))
                 .collect();
             left -= size;
             whole_batch(&world, &book, reports).await?;
             continue;
         }
         left -= 1;
-        let report = said::report(&chance, &sources, &known);
+        let report = said::report(&chance, &sources, &known, &mut ahead);
         if chance.happens(80) {
             let wrong = said::wrong(report);
             let refused = until_answered(&world, || submit_once(&world, &wrong)).await?;

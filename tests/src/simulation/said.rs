@@ -104,22 +104,44 @@ fn claim(chance: &Chance, place: &str) -> v1::Claim {
 
 /// A report that any registry of the world accepts. One in four speaks of two
 /// places, which may lie in two partitions. One in six corrects, or takes back, one of those
-/// that are known.
-pub(crate) fn report(chance: &Chance, sources: &[String], known: &[String]) -> v1::Report {
+/// that are known, or one that comes later: `ahead` holds the ids of these.
+pub(crate) fn report(
+    chance: &Chance,
+    sources: &[String],
+    known: &[String],
+    ahead: &mut Vec<String>,
+) -> v1::Report {
     let mut report = unlinked(chance, sources);
-    let Some(other) = chance.pick(known).cloned() else {
+    if chance.happens(300)
+        && let Some(id) = ahead.pop()
+    {
+        report.report_id = id;
+    }
+    let other = if chance.happens(250) {
+        let id = uuid::Builder::from_random_bytes(chance.sixteen()).into_uuid();
+        Some(id.to_string())
+    } else {
+        chance.pick(known).cloned()
+    };
+    let Some(other) = other else {
         return report;
     };
+    let is_known = known.contains(&other);
     if chance.happens(80) {
-        report.corrects_report_id = other;
+        report.corrects_report_id.clone_from(&other);
     } else if chance.happens(80) {
-        report.retracts_report_id = other;
+        report.retracts_report_id.clone_from(&other);
         let by = [v1::Retractor::Submitter, v1::Retractor::Originator];
         report.retracted_by = chance.pick(&by).copied().unwrap_or_default().into();
         if chance.happens(500) {
             report.claims.clear();
             report.attribution_chain.clear();
         }
+    } else {
+        return report;
+    }
+    if !is_known {
+        ahead.push(other);
     }
     report
 }

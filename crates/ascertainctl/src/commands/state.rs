@@ -1,6 +1,7 @@
 //! Control states: who controls a place, and why.
 
 mod diff;
+mod errata;
 mod export;
 mod filter;
 mod history;
@@ -56,6 +57,10 @@ pub(crate) enum Command {
     /// Each state is of its time as known then, so that both the ground and what was known
     /// of it may have changed. With --as-known-at only the ground has.
     Diff(diff::Args),
+    /// What corrections, retractions and erasures changed in what had been published
+    ///
+    /// In the order in which they became known: a list that only grows.
+    Errata(errata::Args),
     /// Why: from the answer down to groups, reports, claims and who passed them on
     Explain {
         /// A place id, or a place code
@@ -121,6 +126,7 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
         }
         Command::Watch(args) => watch::run(&client, args, context).await,
         Command::History(args) => history::run(&client, args, context).await,
+        Command::Errata(args) => errata::run(&client, args, context).await,
         Command::Diff(args) => diff::run(&client, args, context).await,
         Command::Explain { place, read } => {
             let request = ExplainControlStateRequest {
@@ -166,6 +172,18 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             context.show("Explanation", &explanation, groups, Some(text))
         }
     }
+}
+
+/// A state in three cells, beside another: its status, and what leads with which chance.
+fn told(state: Option<&ControlState>) -> [String; 3] {
+    let leading = state.and_then(render::leading);
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let status = state.map(|state| render::status(state.status).to_owned());
+    [
+        or_none(status),
+        or_none(leading.map(render::outcome_name)),
+        or_none(leading.map(|outcome| render::percent(outcome.probability_ppm))),
+    ]
 }
 
 const CLAIMED: &[&str] = &[

@@ -15,6 +15,7 @@ use crate::error::QueryError;
 use crate::filter::{Led, at_most};
 use crate::follow::Replica;
 use crate::read::{audience, time};
+use crate::states::Changes;
 
 const MAX_PLACES: usize = 1_000;
 const MAX_AREAS: usize = 100;
@@ -79,7 +80,8 @@ impl Selection {
         partition: PartitionId,
         (before, now): (View<'_>, View<'_>),
         replica: &Replica,
-    ) -> (BTreeMap<PlaceId, u32>, Vec<PlaceId>) {
+    ) -> (BTreeMap<PlaceId, Changes>, Vec<PlaceId>) {
+        let once = Changes { all: 1, errata: 0 };
         let (mut placed, mut gone) = (BTreeMap::new(), Vec::new());
         if before.sequence() == now.sequence() {
             return (placed, gone);
@@ -93,7 +95,7 @@ impl Selection {
                 self.watches(&place.id, before),
                 self.watches(&place.id, now),
             ) {
-                (false, true) => drop(placed.insert(place.id.clone(), 1)),
+                (false, true) => drop(placed.insert(place.id.clone(), once)),
                 (true, false) => gone.push(place.id.clone()),
                 _ => {}
             }

@@ -2,8 +2,7 @@
 
 use ascertain_client::{Client, render};
 use ascertain_proto::v1::{
-    CompareControlStatesRequest, CompareControlStatesResponse, ControlState, StateComparison,
-    StateTimes,
+    CompareControlStatesRequest, CompareControlStatesResponse, StateComparison, StateTimes,
 };
 use prost_types::Timestamp;
 
@@ -97,17 +96,7 @@ fn row(comparison: &StateComparison) -> Vec<String> {
         comparison.place_id.clone(),
         render::changes(&comparison.changes),
     ];
-    let of = |state: &Option<ControlState>| {
-        let leading = state.as_ref().and_then(render::leading);
-        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let status = state.as_ref().map(|state| render::status(state.status));
-        [
-            status.unwrap_or("-").to_owned(),
-            or_none(leading.map(render::outcome_name)),
-            or_none(leading.map(|outcome| render::percent(outcome.probability_ppm))),
-        ]
-    };
-    cells.extend(of(&comparison.before));
-    cells.extend(of(&comparison.after));
+    cells.extend(super::told(comparison.before.as_ref()));
+    cells.extend(super::told(comparison.after.as_ref()));
     cells
 }

@@ -1,0 +1,325 @@
+//! Errata: what corrections, retractions and erasures change in what had been published.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use ascertain_proto::v1::watch_control_states_response::Event;
+use ascertain_proto::v1::{
+    ChangeCause, CorrectReportRequest, EraseReportRequest, ErasureGround, ErasureScope, Erratum,
+    ErratumCause, GetControlHistoryRequest, GetControlStateRequest, HistoryCause,
+    ListErrataRequest, ListErrataResponse, ReadOptions, Report, ReportSubmission,
+    RetractReportRequest, Retractor, StateChange, WatchControlStatesRequest,
+};
+use ascertain_standalone::scenario::Scenario;
+use ascertain_tests::Node;
+use prost_types::Timestamp;
+
+const RETRACTION: &str = "0d4f8a52-0000-4000-8000-00000000000a";
+const NEW_VERSION: &str = "0d4f8a52-0000-4000-8000-00000000000b";
+
+struct Told {
+    node: Node,
+    tokens: Vec<String>,
+    _data: tempfile::TempDir,
+}
+
+impl Told {
+    /// A node that was told what the scenario holds, but for some reports.
+    async fn but(left_out: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let node = Node::start(data.path()).await.unwrap();
+        let scenario = Scenario::hama().unwrap();
+        node.apply(&scenario).await.unwrap();
+        let told = scenario.submissions.into_iter();
+        let told: Vec<ReportSubmission> = told
+            .filter(|s| !left_out.contains(&&*s.report.as_ref().unwrap().partner_reference))
+            .collect();
+        let acks = node.submit(&told).await.unwrap();
+        Self {
+            node,
+            tokens: acks.into_iter().map(|ack| ack.write_token).collect(),
+            _data: data,
+        }
+    }
+
+    async fn retract(&mut self, reference: &str, by: Retractor) {
+        let request = RetractReportRequest {
+            report_id: hama(reference).report_id,
+            retraction_id: RETRACTION.to_owned(),
+            retracted_by: by.into(),
+            text: "It was another town.".to_owned(),
+            ..RetractReportRequest::default()
+        };
+        let answer = self.node.client().retract_report(request).await.unwrap();
+        self.tokens
+            .push(answer.acknowledgement.unwrap().write_token);
+    }
+
+    async fn correct(&mut self, reference: &str, otherwise: impl Fn(&mut Report)) {
+        let mut report = hama(reference);
+        let corrects = std::mem::replace(&mut report.report_id, NEW_VERSION.to_owned());
+        otherwise(&mut report);
+        let request = CorrectReportRequest {
+            corrects_report_id: corrects,
+            report: Some(report),
+            ..CorrectReportRequest::default()
+        };
+        let answer = self.node.client().correct_report(request).await.unwrap();
+        self.tokens
+            .push(answer.acknowledgement.unwrap().write_token);
+    }
+
+    async fn erase(&mut self, reference: &str) {
+        let request = EraseReportRequest {
+            report_id: hama(reference).report_id,
+            scope: ErasureScope::Report.into(),
+            ground: ErasureGround::Safety.into(),
+            ..EraseReportRequest::default()
+        };
+        let answer = self.node.client().erase_report(request).await.unwrap();
+        self.tokens.push(answer.write_token);
+    }
+
+    async fn errata(&self, request: ListErrataRequest) -> ListErrataResponse {
+        let request = ListErrataRequest {
+            at_least: self.tokens.clone(),
+            ..request
+        };
+        self.node.client().list_errata(request).await.unwrap()
+    }
+
+    async fn all(&self) -> Vec<Erratum> {
+        self.errata(ListErrataRequest::default()).await.errata
+    }
+
+    /// The outcomes of a moment, by what was known at another.
+    async fn believed(
+        &self,
+        erratum: &Erratum,
+        as_of: Timestamp,
+        as_known_at: Timestamp,
+    ) -> ascertain_proto::v1::ControlState {
+        let request = GetControlStateRequest {
+            place: erratum.place_id.clone(),
+            read: Some(ReadOptions {
+                as_of: Some(as_of),
+                as_known_at: Some(as_known_at),
+                at_least: self.tokens.clone(),
+                ..ReadOptions::default()
+            }),
+        };
+        let answer = self.node.client().get_control_state(request).await;
+        answer.unwrap().state.unwrap()
+    }
+}
+
+/// A report of the scenario, by the partner's reference.
+fn hama(wanted: &str) -> Report {
+    let told = Scenario::hama().unwrap().submissions.into_iter();
+    let mut reports = told.filter_map(|submission| submission.report);
+    reports
+        .find(|report| report.partner_reference == wanted)
+        .unwrap()
+}
+
+fn of<'a>(errata: &'a [Erratum], place: &str) -> &'a Erratum {
+    let found = errata.iter().find(|erratum| erratum.place_id == place);
+    found.unwrap()
+}
+
+fn references(erratum: &Erratum) -> Vec<&str> {
+    let reports = erratum.taken_back.iter();
+    reports.map(|report| &*report.partner_reference).collect()
+}
+
+fn just_before(time: Timestamp) -> Timestamp {
+    let micros = time.seconds * 1_000_000 + i64::from(time.nanos / 1_000) - 1;
+    Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(micros.rem_euclid(1_000_000) * 1_000).unwrap(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retraction_tells_what_it_changes_of_the_past_and_because_of_what() {
+    let mut told = Told::but(&[]).await;
+    assert_eq!(told.all().await, []);
+    told.retract("R9", Retractor::Originator).await;
+
+    let errata = told.all().await;
+    let erratum = of(&errata, "sawaaek");
+    assert_eq!(erratum.cause(), ErratumCause::Retraction);
+    assert_eq!(erratum.report.as_ref().unwrap().report_id, RETRACTION);
+    assert_eq!(references(erratum), ["R9", "R12c"]);
+    assert!(erratum.states_moved > 0, "{erratum:?}");
+    assert!(erratum.states_moved <= erratum.states_looked_at);
+    assert_eq!(erratum.states_looked_at, erratum.published_states);
+    assert!(
+        erratum.changes().any(|c| c == StateChange::Word
+            || c == StateChange::Leader
+            || c == StateChange::Status)
+    );
+
+    let (before, after) = (
+        erratum.before.clone().unwrap(),
+        erratum.after.clone().unwrap(),
+    );
+    let (as_of, known_at) = (after.as_of.unwrap(), erratum.known_at.unwrap());
+    assert_eq!(
+        (before.as_of, after.as_known_at),
+        (Some(as_of), Some(known_at))
+    );
+    // It is a moment at which a state was published that rested on what was taken back.
+    assert!(erratum.moved_from.unwrap().seconds <= as_of.seconds);
+    assert!(as_of.seconds <= erratum.moved_to.unwrap().seconds);
+    // Since the retraction, and a moment before it was known.
+    assert_eq!(told.believed(erratum, as_of, known_at).await, after);
+    let earlier = told.believed(erratum, as_of, just_before(known_at)).await;
+    assert_eq!(earlier.outcomes, before.outcomes);
+    assert_eq!(earlier.status, before.status);
+
+    // The history of the place says which of its states came of it.
+    let request = GetControlHistoryRequest {
+        place: "sawaaek".to_owned(),
+        ..GetControlHistoryRequest::default()
+    };
+    let history = told.node.client().get_control_history(request).await;
+    let history = history.unwrap();
+    assert_eq!(history.last().unwrap().cause(), HistoryCause::Correction);
+    let corrections = history.iter().map(|point| point.cause());
+    let corrections = corrections.filter(|cause| *cause == HistoryCause::Correction);
+    assert_eq!(corrections.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_tells_what_had_been_published_and_what_is_left_of_it() {
+    let mut told = Told::but(&[]).await;
+    told.erase("R9").await;
+    let errata = told.all().await;
+    let erratum = of(&errata, "sawaaek");
+    assert_eq!(erratum.cause(), ErratumCause::Erasure);
+    let erased = hama("R9").report_id;
+    assert_eq!(erratum.report.as_ref().unwrap().report_id, erased);
+    assert_eq!(erratum.taken_back, []);
+
+    let (before, after) = (
+        erratum.before.clone().unwrap(),
+        erratum.after.clone().unwrap(),
+    );
+    let (as_of, known_at) = (after.as_of.unwrap(), erratum.known_at.unwrap());
+    assert_eq!(told.believed(erratum, as_of, as_of).await, before);
+    assert!(before.erased_reports > 0);
+    assert_eq!(told.believed(erratum, as_of, known_at).await, after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_counted_is_no_erratum() {
+    let mut told = Told::but(&["R9"]).await;
+    told.retract("R9", Retractor::Submitter).await;
+    let late = ReportSubmission {
+        report: Some(hama("R9")),
+        ..ReportSubmission::default()
+    };
+    let acks = told.node.submit(&[late]).await.unwrap();
+    told.tokens.push(acks[0].write_token.clone());
+    assert_eq!(told.all().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_comes_late_and_was_taken_back_silences_those_who_passed_it_on() {
+    // The relay counts until that of which it is one comes, with its retraction.
+    let mut told = Told::but(&["R9"]).await;
+    told.retract("R9", Retractor::Originator).await;
+    assert_eq!(told.all().await, []);
+    let late = ReportSubmission {
+        report: Some(hama("R9")),
+        ..ReportSubmission::default()
+    };
+    let acks = told.node.submit(&[late]).await.unwrap();
+    told.tokens.push(acks[0].write_token.clone());
+    let errata = told.all().await;
+    let erratum = of(&errata, "sawaaek");
+    assert_eq!(erratum.cause(), ErratumCause::Retraction);
+    assert_eq!(references(erratum), ["R12c"]);
+    assert_eq!(erratum.report.as_ref().unwrap().report_id, RETRACTION);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_only_grows_and_is_the_same_in_pages() {
+    let mut told = Told::but(&[]).await;
+    told.retract("R9", Retractor::Originator).await;
+    let first = told.errata(ListErrataRequest::default()).await;
+    assert!(first.errata.len() > 1);
+    let since = |list: &ListErrataResponse| ListErrataRequest {
+        known_after: list.known_up_to,
+        ..ListErrataRequest::default()
+    };
+    assert_eq!(told.errata(since(&first)).await.errata, []);
+
+    told.correct("R8", |report| {
+        report.text = "Three quarters, not two.".to_owned()
+    })
+    .await;
+    let next = told.errata(since(&first)).await;
+    assert!(!next.errata.is_empty());
+    let corrections = next.errata.iter();
+    assert!(
+        corrections
+            .clone()
+            .all(|erratum| erratum.cause() == ErratumCause::Correction)
+    );
+    // Another wording moves no number: it is told all the same, unless only what moved is
+    // asked for.
+    assert!(corrections.clone().all(|erratum| erratum.states_moved == 0));
+    let only_moved = ListErrataRequest {
+        only_moved: true,
+        ..since(&first)
+    };
+    assert_eq!(told.errata(only_moved).await.errata, []);
+
+    let whole = told.errata(ListErrataRequest::default()).await;
+    let both: Vec<Erratum> = first.errata.into_iter().chain(next.errata).collect();
+    assert_eq!(whole.errata, both);
+    let of_one = ListErrataRequest {
+        page_size: 1,
+        ..ListErrataRequest::default()
+    };
+    assert_eq!(told.errata(of_one).await.errata, both);
+    let within = ListErrataRequest {
+        within_place_id: "sawaaek".to_owned(),
+        ..ListErrataRequest::default()
+    };
+    let of_place = both.iter().filter(|erratum| erratum.place_id == "sawaaek");
+    let of_place: Vec<Erratum> = of_place.cloned().collect();
+    assert_eq!(told.errata(within).await.errata, of_place);
+    let then = ListErrataRequest {
+        as_known_at: Some(just_before(both[0].known_at.unwrap())),
+        ..ListErrataRequest::default()
+    };
+    assert_eq!(told.errata(then).await.errata, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_a_place_is_told_of_an_erratum() {
+    let mut told = Told::but(&[]).await;
+    let request = WatchControlStatesRequest {
+        places: vec!["sawaaek".to_owned()],
+        ..WatchControlStatesRequest::default()
+    };
+    // Everything is there before the watch begins.
+    told.all().await;
+    let client = told.node.client();
+    let mut watch = client.watch_control_states(request);
+    loop {
+        if let Event::Progress(_) = watch.next().await.unwrap() {
+            break;
+        }
+    }
+    told.retract("R9", Retractor::Originator).await;
+    let change = loop {
+        if let Event::Change(change) = watch.next().await.unwrap() {
+            break change;
+        }
+    };
+    assert_eq!(change.cause(), ChangeCause::Record);
+    assert_eq!((change.changes, change.errata), (1, 1));
+}
