@@ -1,4 +1,4 @@
-//! Which call is refused how, and the test that shows it; `-` where none does yet.
+//! Which call is refused how, and the test that shows it.
 
 /// Call, reason, code, and `file::test`.
 pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
@@ -980,18 +980,53 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "services/ingest/tests/backfill.rs::what_is_marked_higher_than_is_protected_is_not_imported",
     ),
-    ("ImportRecords", "PLACE_UNKNOWN", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "ACTOR_UNKNOWN", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "SOURCE_UNKNOWN", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "OUT_OF_RANGE", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "TOO_LONG", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "REQUIRED", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "REPORT_ERASED", "FAILED_PRECONDITION", "-"),
+    (
+        "ImportRecords",
+        "PLACE_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_report_that_names_whom_the_node_does_not_know_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "ACTOR_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_report_that_names_whom_the_node_does_not_know_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "SOURCE_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_report_that_names_whom_the_node_does_not_know_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "OUT_OF_RANGE",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_record_of_the_future_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "TOO_LONG",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_record_is_no_larger_than_a_log_takes_and_a_batch_neither_empty_nor_endless",
+    ),
+    (
+        "ImportRecords",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_record_is_no_larger_than_a_log_takes_and_a_batch_neither_empty_nor_endless",
+    ),
+    (
+        "ImportRecords",
+        "REPORT_ERASED",
+        "FAILED_PRECONDITION",
+        "services/ingest/tests/backfill.rs::what_was_erased_is_not_imported",
+    ),
     (
         "ImportRecords",
         "HOME_AREA_IMMUTABLE",
         "FAILED_PRECONDITION",
-        "-",
+        "services/ingest/tests/backfill.rs::a_place_that_lies_elsewhere_by_another_node_is_not_imported",
     ),
     (
         "Adjudicate",
@@ -1293,7 +1328,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "RESOURCE_EXHAUSTED",
         "services/reconcile/src/grpc.rs::one_fit_is_at_a_time",
     ),
-    ("GetNodeStatus", "UNAVAILABLE", "UNAVAILABLE", "-"),
+    (
+        "GetNodeStatus",
+        "UNAVAILABLE",
+        "UNAVAILABLE",
+        "crates/runtime/tests/operators.rs::a_status_that_nobody_can_tell_is_not_waited_for_for_ever",
+    ),
     (
         "GetNodeDigest",
         "OUT_OF_RANGE",
@@ -1304,7 +1344,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "VerifyNode",
         "VERIFICATION_UNDER_WAY",
         "RESOURCE_EXHAUSTED",
-        "-",
+        "crates/runtime/tests/operators.rs::one_verification_is_at_a_time",
     ),
 ];
 
@@ -1316,7 +1356,11 @@ pub(crate) const EVERY_CALL: &[(&str, &str, &str)] = &[
         "UNAVAILABLE",
         "crates/log-remote/tests/remote.rs::a_server_that_drains_ends_its_followers_as_unavailable",
     ),
-    ("NOT_CAUGHT_UP", "UNAVAILABLE", "-"),
+    (
+        "NOT_CAUGHT_UP",
+        "UNAVAILABLE",
+        "services/ingest/tests/odd_logs.rs::whoever_comes_while_the_log_is_read_again_is_told_to_come_back",
+    ),
     (
         "OUTCOME_UNKNOWN",
         "UNAVAILABLE",
@@ -1327,7 +1371,11 @@ pub(crate) const EVERY_CALL: &[(&str, &str, &str)] = &[
         "RESOURCE_EXHAUSTED",
         "tests/tests/full_disk.rs::a_full_disk_loses_nothing_and_the_same_process_goes_on",
     ),
-    ("INTERNAL", "INTERNAL", "-"),
+    (
+        "INTERNAL",
+        "INTERNAL",
+        "services/ingest/tests/odd_logs.rs::a_defect_is_told_as_one_and_not_explained",
+    ),
     (
         "LOG_INCARNATION_CHANGED",
         "FAILED_PRECONDITION",
