@@ -487,16 +487,30 @@ async fn reports_and_registry() {
     let place = GetPlaceRequest {
         place: "atlantis".to_owned(),
     };
-    let found = refused(client.get_place(place).await);
-    assert_eq!(found.0, Code::NotFound);
+    is(
+        refused(client.get_place(place).await),
+        Code::NotFound,
+        "PLACE_UNKNOWN",
+        "",
+    );
     let actor = GetActorRequest {
         actor_id: "nobody".to_owned(),
     };
-    assert_eq!(refused(client.get_actor(actor).await).0, Code::NotFound);
+    is(
+        refused(client.get_actor(actor).await),
+        Code::NotFound,
+        "ACTOR_UNKNOWN",
+        "",
+    );
     let source = GetSourceRequest {
         source_id: "nobody".to_owned(),
     };
-    assert_eq!(refused(client.get_source(source).await).0, Code::NotFound);
+    is(
+        refused(client.get_source(source).await),
+        Code::NotFound,
+        "SOURCE_UNKNOWN",
+        "",
+    );
     let model = GetSourceModelRequest::default();
     is(
         refused(client.get_source_model(model).await),
@@ -512,11 +526,11 @@ async fn reports_and_registry() {
         "model",
     );
     let fit = FitSourceModelRequest {
+        day: "2024-12-05".to_owned(),
         audience: 4,
-        ..FitSourceModelRequest::default()
     };
     let found = refused(client.fit_source_model(fit, |_| ()).await);
-    assert_eq!(found.0, invalid);
+    is(found, invalid, "AUDIENCE_NOT_SUPPORTED", "audience");
     let digest = GetNodeDigestRequest {
         as_of: Some(Timestamp {
             seconds: 0,

@@ -55,7 +55,8 @@ impl Core {
             adjudication.partner_id = provenance.partner.to_string();
         }
         let adjudication = checked.record.adjudication.clone();
-        let recorded = self.record(checked, &provenance, request.validate_only);
+        let field = "adjudication_id";
+        let recorded = self.record(checked, field, &provenance, request.validate_only);
         let acknowledgement = recorded.await?;
         Ok(v1::AdjudicateResponse {
             // What was recorded before may hold from another time on.
@@ -74,7 +75,8 @@ impl Core {
         let ids = check_revocation(request).map_err(Refusal::invalid)?;
         let place = self.ruled_on(&provenance, ids.1).await?;
         let checked = revocation(request, ids, &place);
-        let recorded = self.record(checked, &provenance, request.validate_only);
+        let field = "revocation_id";
+        let recorded = self.record(checked, field, &provenance, request.validate_only);
         Ok(v1::RevokeAdjudicationResponse {
             acknowledgement: Some(recorded.await?),
         })
@@ -114,9 +116,11 @@ impl Core {
         })
     }
 
+    /// Records what was checked, under the id that a field of the request gives.
     async fn record(
         self: &Arc<Self>,
         checked: Checked,
+        id_field: &str,
         provenance: &Provenance,
         validate_only: bool,
     ) -> Result<v1::Acknowledgement, Refusal> {
@@ -136,7 +140,7 @@ impl Core {
             Reserved::Known(entry) if entry.submitted == submitted => {
                 return Ok(self.acknowledge_again(checked.id, &entry));
             }
-            Reserved::Known(_) => return Err(Refusal::reused(&[""])),
+            Reserved::Known(_) => return Err(Refusal::id_taken(id_field)),
             Reserved::New(reservation) => reservation,
         };
         let mut acknowledgement = v1::Acknowledgement {

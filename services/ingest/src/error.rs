@@ -82,6 +82,16 @@ impl Refusal {
         Self::violated(Code::AlreadyExists, violations.collect())
     }
 
+    /// The id that a field gives is that of something else.
+    pub(crate) fn id_taken(field: &str) -> Self {
+        let violation = v1::FieldViolation {
+            field: field.to_owned(),
+            reason: status::reason_name(Reason::ReportIdReused).to_owned(),
+            description: "was used for something else; choose another".to_owned(),
+        };
+        Self::violated(Code::AlreadyExists, vec![violation])
+    }
+
     /// A defect: logged here, bland outside.
     pub(crate) fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let status = status::internal(error);

@@ -5,6 +5,9 @@
 
 mod harness;
 
+use ascertain_proto::log::v1::record_body::Content;
+use ascertain_proto::log::v1::registry_change::Entity;
+use ascertain_proto::log::v1::{RecordBody, RegistryChange};
 use ascertain_proto::v1;
 use harness::{Node, reason, registry, report, wire_time};
 use prost::Message as _;
@@ -240,24 +243,177 @@ async fn content_that_the_body_does_not_commit_to_is_refused() {
     assert_eq!(other.reports().await, 0);
 }
 
+/// A node that has a report, and the report's record.
+async fn one_report() -> (Node, v1::ImportedRecord) {
+    let mut node = Node::with_registry().await;
+    node.submit(report(1)).await.unwrap();
+    let record = bodies(&node).await.pop().unwrap();
+    (node, record)
+}
+
+/// The record of a report as another program would have written it.
+fn changed(record: &v1::ImportedRecord, change: fn(&mut RecordBody)) -> v1::ImportedRecord {
+    let mut body = RecordBody::decode(record.body.clone()).unwrap();
+    change(&mut body);
+    v1::ImportedRecord {
+        body: body.encode_to_vec().into(),
+        content: record.content.clone(),
+    }
+}
+
+fn report_in(body: &mut RecordBody) -> &mut v1::Report {
+    let Some(Content::Report(recorded)) = &mut body.content else {
+        panic!("no report")
+    };
+    recorded.report.as_mut().unwrap()
+}
+
+/// What the import of one record is refused with: code, reason, and fields.
+async fn rejected(
+    node: &mut Node,
+    record: v1::ImportedRecord,
+) -> (Code, String, Vec<(String, String)>) {
+    let outcome = import(node, vec![record]).await.remove(0);
+    let Outcome::Rejection(rejection) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let violations = rejection.violations.into_iter();
+    let fields = violations.map(|v| (v.field, v.reason)).collect();
+    (Code::from(rejection.code), rejection.reason, fields)
+}
+
+fn bad(reason: &str, field: &str) -> (Code, String, Vec<(String, String)>) {
+    let told = vec![(field.to_owned(), reason.to_owned())];
+    (Code::InvalidArgument, reason.to_owned(), told)
+}
+
+fn stands_against(reason: &str) -> (Code, String, Vec<(String, String)>) {
+    (Code::FailedPrecondition, reason.to_owned(), Vec::new())
+}
+
 #[tokio::test]
 async fn what_is_marked_higher_than_is_protected_is_not_imported() {
-    use ascertain_proto::log::v1::{RecordBody, record_body::Content};
-    let mut one = Node::with_registry().await;
-    one.submit(report(1)).await.unwrap();
-    let mut records = bodies(&one).await;
-    let last = records.last_mut().unwrap();
-    let mut body = RecordBody::decode(last.body.clone()).unwrap();
-    let Some(Content::Report(recorded)) = &mut body.content else {
-        panic!("a report comes last")
+    let (_one, record) = one_report().await;
+    let marked = changed(&record, |body| report_in(body).tlp = v1::Tlp::Amber.into());
+    let mut other = Node::with_registry().await;
+    let refusal = rejected(&mut other, marked).await;
+    assert_eq!(refusal, bad("MARKING_NOT_SUPPORTED", "body.report.tlp"));
+    assert_eq!(other.reports().await, 0);
+}
+
+#[tokio::test]
+async fn a_record_of_the_future_is_not_imported() {
+    let (_one, record) = one_report().await;
+    let early = changed(&record, |body| {
+        body.stamp.as_mut().unwrap().first_known_at = wire_time("2024-12-05T12:00:01Z");
+    });
+    let mut other = Node::with_registry().await;
+    let refusal = rejected(&mut other, early).await;
+    assert_eq!(refusal, bad("OUT_OF_RANGE", "body.stamp.first_known_at"));
+    assert_eq!(other.reports().await, 0);
+}
+
+#[tokio::test]
+async fn a_report_that_names_whom_the_node_does_not_know_is_not_imported() {
+    let (_one, record) = one_report().await;
+    let mut without_the_source = registry();
+    without_the_source.sources.retain(|s| s.source_id != "sohr");
+    let mut without_the_actor = registry();
+    without_the_actor.actors.retain(|a| a.actor_id != "opp");
+    for place in &mut without_the_actor.places {
+        place.side_ids.clear();
+    }
+    let mut without_the_place = registry();
+    let in_hama = ["hama-city", "sawaaek", "kaso"];
+    let places = &mut without_the_place.places;
+    places.retain(|p| !in_hama.contains(&p.place_id.as_str()));
+    let cases = [
+        (without_the_source, bad("SOURCE_UNKNOWN", "body.report")),
+        (without_the_actor, bad("ACTOR_UNKNOWN", "body.report")),
+        (
+            without_the_place,
+            bad("PLACE_UNKNOWN", "body.report.claims"),
+        ),
+    ];
+    for (registry, expected) in cases {
+        let mut other = Node::empty().await;
+        other.registry.apply_registry(registry).await.unwrap();
+        assert_eq!(rejected(&mut other, record.clone()).await, expected);
+        assert_eq!(other.reports().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_was_erased_is_not_imported() {
+    let (mut one, record) = one_report().await;
+    let mut other = Node::with_registry().await;
+    let erasure = || v1::EraseReportRequest {
+        report_id: report(1).report_id,
+        scope: v1::ErasureScope::Report.into(),
+        ground: v1::ErasureGround::Law.into(),
+        ..Default::default()
     };
-    recorded.report.as_mut().unwrap().tlp = v1::Tlp::Amber as i32;
-    last.body = body.encode_to_vec().into();
+    other.ingest.erase_report(erasure()).await.unwrap();
+    let refusal = rejected(&mut other, record).await;
+    assert_eq!(refusal, stands_against("REPORT_ERASED"));
+    // Nor what stands in its place where it was.
+    one.ingest.erase_report(erasure()).await.unwrap();
+    let tombstone = |record: &v1::ImportedRecord| {
+        use ascertain_proto::inward::record::{Body, decode_body};
+        matches!(decode_body(&record.body), Ok(Body::Erased(..)))
+    };
+    let records = bodies(&one).await;
+    let tombstone = records.into_iter().find(tombstone).unwrap();
+    let mut third = Node::with_registry().await;
+    let refusal = rejected(&mut third, tombstone).await;
+    assert_eq!(refusal, stands_against("REPORT_ERASED"));
+    assert_eq!(other.reports().await + third.reports().await, 0);
+}
+
+#[tokio::test]
+async fn a_place_that_lies_elsewhere_by_another_node_is_not_imported() {
+    let one = Node::with_registry().await;
+    let city = bodies(&one).await.into_iter().find(|record| {
+        let body = RecordBody::decode(record.body.clone()).unwrap();
+        matches!(
+            body.content,
+            Some(Content::RegistryChange(RegistryChange {
+                entity: Some(Entity::Place(place))
+            })) if place.place_id == "hama-city"
+        )
+    });
     let mut other = Node::empty().await;
-    let outcomes = import(&mut other, records).await;
-    let Some(Outcome::Rejection(rejection)) = outcomes.last() else {
-        panic!("{outcomes:?}")
+    let mut registry = registry();
+    registry.places[0].home_area_id = "homs".to_owned();
+    other.registry.apply_registry(registry).await.unwrap();
+    let refusal = rejected(&mut other, city.unwrap()).await;
+    assert_eq!(refusal, stands_against("HOME_AREA_IMMUTABLE"));
+}
+
+#[tokio::test]
+async fn a_record_is_no_larger_than_a_log_takes_and_a_batch_neither_empty_nor_endless() {
+    let (_one, record) = one_report().await;
+    let mut other = Node::with_registry().await;
+    let large = v1::ImportedRecord {
+        content: vec![0; (1 << 20) + 1].into(),
+        ..record.clone()
     };
-    assert_eq!(rejection.reason, "MARKING_NOT_SUPPORTED");
+    let refusal = rejected(&mut other, large).await;
+    assert_eq!(refusal, bad("TOO_LONG", "body"));
+    for (count, expected) in [(0, "REQUIRED"), (1_001, "TOO_LONG")] {
+        let batch = v1::ImportRecordsRequest {
+            records: vec![record.clone(); count],
+        };
+        let answers = other
+            .ingest
+            .import_records(futures::stream::iter([batch]))
+            .await;
+        let answer = answers.unwrap().into_inner().message().await;
+        let status = answer.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(reason(&status), expected);
+        let told = [("records".to_owned(), expected.to_owned())];
+        assert_eq!(harness::violations(&status), told);
+    }
     assert_eq!(other.reports().await, 0);
 }

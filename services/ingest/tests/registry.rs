@@ -141,7 +141,7 @@ async fn a_place_that_is_not_there_names_the_nearest() {
     let status = node.registry.get_place(request).await.unwrap_err();
     assert_eq!(
         (status.code(), reason(&status).as_str()),
-        (Code::NotFound, "NOT_FOUND")
+        (Code::NotFound, "PLACE_UNKNOWN")
     );
     assert!(
         status.message().contains("hama-city"),

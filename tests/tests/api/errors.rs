@@ -1,4 +1,4 @@
-//! Which call is refused how, and the test that shows it; `-` where none does yet.
+//! Which call is refused how, and the test that shows it.
 
 /// Call, reason, code, and `file::test`.
 pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
@@ -500,7 +500,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/mistakes.rs::a_party_is_known_or_said_not_to_be",
     ),
-    ("SubmitReport", "SOURCE_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
+    (
+        "SubmitReport",
+        "SOURCE_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_report_by_a_name_of_several_sources_is_refused",
+    ),
     (
         "SubmitReport",
         "REFERENCE_CONTRADICTS",
@@ -525,7 +530,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/mistakes.rs::predicates_need_their_actors",
     ),
-    ("SubmitReport", "ACTOR_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
+    (
+        "SubmitReport",
+        "ACTOR_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_claim_about_a_name_of_several_actors_is_refused",
+    ),
     (
         "SubmitReport",
         "ACTOR_REQUIRED",
@@ -572,7 +582,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "SubmitReport",
         "MARKING_NOT_SUPPORTED",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_report_for_the_eyes_of_few_is_refused",
     ),
     (
         "SubmitReport",
@@ -646,7 +656,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/mistakes.rs::a_party_is_known_or_said_not_to_be",
     ),
-    ("SubmitReports", "SOURCE_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
+    (
+        "SubmitReports",
+        "SOURCE_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_report_by_a_name_of_several_sources_is_refused",
+    ),
     (
         "SubmitReports",
         "REFERENCE_CONTRADICTS",
@@ -671,7 +686,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/mistakes.rs::predicates_need_their_actors",
     ),
-    ("SubmitReports", "ACTOR_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
+    (
+        "SubmitReports",
+        "ACTOR_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_claim_about_a_name_of_several_actors_is_refused",
+    ),
     (
         "SubmitReports",
         "ACTOR_REQUIRED",
@@ -718,7 +738,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "SubmitReports",
         "MARKING_NOT_SUPPORTED",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_report_for_the_eyes_of_few_is_refused",
     ),
     (
         "SubmitReports",
@@ -792,7 +812,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/mistakes.rs::a_party_is_known_or_said_not_to_be",
     ),
-    ("CorrectReport", "SOURCE_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
+    (
+        "CorrectReport",
+        "SOURCE_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_report_by_a_name_of_several_sources_is_refused",
+    ),
     (
         "CorrectReport",
         "REFERENCE_CONTRADICTS",
@@ -817,7 +842,12 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/mistakes.rs::predicates_need_their_actors",
     ),
-    ("CorrectReport", "ACTOR_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
+    (
+        "CorrectReport",
+        "ACTOR_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_claim_about_a_name_of_several_actors_is_refused",
+    ),
     (
         "CorrectReport",
         "ACTOR_REQUIRED",
@@ -864,7 +894,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "CorrectReport",
         "MARKING_NOT_SUPPORTED",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_report_for_the_eyes_of_few_is_refused",
     ),
     (
         "CorrectReport",
@@ -950,18 +980,53 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "services/ingest/tests/backfill.rs::what_is_marked_higher_than_is_protected_is_not_imported",
     ),
-    ("ImportRecords", "PLACE_UNKNOWN", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "ACTOR_UNKNOWN", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "SOURCE_UNKNOWN", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "OUT_OF_RANGE", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "TOO_LONG", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "REQUIRED", "INVALID_ARGUMENT", "-"),
-    ("ImportRecords", "REPORT_ERASED", "FAILED_PRECONDITION", "-"),
+    (
+        "ImportRecords",
+        "PLACE_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_report_that_names_whom_the_node_does_not_know_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "ACTOR_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_report_that_names_whom_the_node_does_not_know_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "SOURCE_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_report_that_names_whom_the_node_does_not_know_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "OUT_OF_RANGE",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_record_of_the_future_is_not_imported",
+    ),
+    (
+        "ImportRecords",
+        "TOO_LONG",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_record_is_no_larger_than_a_log_takes_and_a_batch_neither_empty_nor_endless",
+    ),
+    (
+        "ImportRecords",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backfill.rs::a_record_is_no_larger_than_a_log_takes_and_a_batch_neither_empty_nor_endless",
+    ),
+    (
+        "ImportRecords",
+        "REPORT_ERASED",
+        "FAILED_PRECONDITION",
+        "services/ingest/tests/backfill.rs::what_was_erased_is_not_imported",
+    ),
     (
         "ImportRecords",
         "HOME_AREA_IMMUTABLE",
         "FAILED_PRECONDITION",
-        "-",
+        "services/ingest/tests/backfill.rs::a_place_that_lies_elsewhere_by_another_node_is_not_imported",
     ),
     (
         "Adjudicate",
@@ -999,12 +1064,42 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "tests/tests/adjudication.rs::a_bad_ruling_is_refused_with_every_mistake",
     ),
-    ("Adjudicate", "PLACE_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
-    ("Adjudicate", "ACTOR_AMBIGUOUS", "INVALID_ARGUMENT", "-"),
-    ("Adjudicate", "TOO_LONG", "INVALID_ARGUMENT", "-"),
-    ("Adjudicate", "MALFORMED", "INVALID_ARGUMENT", "-"),
-    ("Adjudicate", "OUT_OF_RANGE", "INVALID_ARGUMENT", "-"),
-    ("Adjudicate", "REPORT_ID_REUSED", "ALREADY_EXISTS", "-"),
+    (
+        "Adjudicate",
+        "PLACE_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_ruling_that_does_not_say_one_thing_is_refused",
+    ),
+    (
+        "Adjudicate",
+        "ACTOR_AMBIGUOUS",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_ruling_that_does_not_say_one_thing_is_refused",
+    ),
+    (
+        "Adjudicate",
+        "TOO_LONG",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_ruling_that_does_not_say_one_thing_is_refused",
+    ),
+    (
+        "Adjudicate",
+        "MALFORMED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_ruling_that_does_not_say_one_thing_is_refused",
+    ),
+    (
+        "Adjudicate",
+        "OUT_OF_RANGE",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_ruling_that_does_not_say_one_thing_is_refused",
+    ),
+    (
+        "Adjudicate",
+        "REPORT_ID_REUSED",
+        "ALREADY_EXISTS",
+        "tests/tests/mistakes.rs::a_ruling_under_the_id_of_something_else_is_refused",
+    ),
     (
         "RevokeAdjudication",
         "NOT_FOUND",
@@ -1015,15 +1110,25 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "RevokeAdjudication",
         "INVALID_UUID",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_revocation_that_is_not_sound_is_refused",
     ),
-    ("RevokeAdjudication", "REQUIRED", "INVALID_ARGUMENT", "-"),
-    ("RevokeAdjudication", "DUPLICATE", "INVALID_ARGUMENT", "-"),
+    (
+        "RevokeAdjudication",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_revocation_that_is_not_sound_is_refused",
+    ),
+    (
+        "RevokeAdjudication",
+        "DUPLICATE",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_revocation_that_is_not_sound_is_refused",
+    ),
     (
         "RevokeAdjudication",
         "REPORT_ID_REUSED",
         "ALREADY_EXISTS",
-        "-",
+        "tests/tests/mistakes.rs::a_revocation_that_is_not_sound_is_refused",
     ),
     (
         "ApplyRegistry",
@@ -1049,21 +1154,47 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "crates/proto/src/inward/tests/registry.rs::every_mistake_of_a_registry_request_is_named",
     ),
-    ("ApplyRegistry", "NOT_SUPPORTED", "INVALID_ARGUMENT", "-"),
-    ("ApplyRegistry", "DUPLICATE", "INVALID_ARGUMENT", "-"),
-    ("ApplyRegistry", "TOO_LONG", "INVALID_ARGUMENT", "-"),
-    ("ApplyRegistry", "PLACE_UNKNOWN", "INVALID_ARGUMENT", "-"),
     (
         "ApplyRegistry",
-        "REFERENCE_CONTRADICTS",
+        "NOT_SUPPORTED",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_place_that_does_not_fit_the_others_is_refused",
+    ),
+    (
+        "ApplyRegistry",
+        "DUPLICATE",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_place_that_does_not_fit_the_others_is_refused",
+    ),
+    (
+        "ApplyRegistry",
+        "TOO_LONG",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_place_that_does_not_fit_the_others_is_refused",
+    ),
+    (
+        "ApplyRegistry",
+        "PLACE_UNKNOWN",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_place_that_does_not_fit_the_others_is_refused",
+    ),
+    (
+        "ApplyRegistry",
+        "ACTOR_NOT_ALLOWED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_source_that_is_not_what_it_says_or_must_be_hidden_is_refused",
+    ),
+    (
+        "ApplyRegistry",
+        "MARKING_NOT_SUPPORTED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_source_that_is_not_what_it_says_or_must_be_hidden_is_refused",
     ),
     (
         "ApplyRegistry",
         "INTERVAL_REVERSED",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_place_that_does_not_fit_the_others_is_refused",
     ),
     (
         "ApplyRegistry",
@@ -1081,7 +1212,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "ApplyRegistry",
         "BACKFILL_TOO_LATE",
         "FAILED_PRECONDITION",
-        "-",
+        "tests/tests/mistakes.rs::what_is_said_to_be_known_before_what_is_registered_already_is_refused",
     ),
     (
         "GetPlace",
@@ -1125,10 +1256,36 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "tests/tests/refusals.rs::pages_and_areas",
     ),
-    ("ListPlaces", "PLACE_UNKNOWN", "NOT_FOUND", "-"),
-    ("SearchPlaces", "REQUIRED", "INVALID_ARGUMENT", "-"),
-    ("SearchActors", "REQUIRED", "INVALID_ARGUMENT", "-"),
-    ("SearchSources", "REQUIRED", "INVALID_ARGUMENT", "-"),
+    (
+        "ListPlaces",
+        "PLACE_UNKNOWN",
+        "NOT_FOUND",
+        "tests/tests/mistakes.rs::an_area_that_nobody_registered_holds_no_places",
+    ),
+    (
+        "SearchPlaces",
+        "PLACE_UNKNOWN",
+        "NOT_FOUND",
+        "tests/tests/mistakes.rs::an_area_that_nobody_registered_holds_no_places",
+    ),
+    (
+        "SearchPlaces",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_search_for_nothing_is_refused",
+    ),
+    (
+        "SearchActors",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_search_for_nothing_is_refused",
+    ),
+    (
+        "SearchSources",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "tests/tests/mistakes.rs::a_search_for_nothing_is_refused",
+    ),
     (
         "ApplySourceModel",
         "REQUIRED",
@@ -1151,7 +1308,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "ApplySourceModel",
         "AUDIENCE_NOT_SUPPORTED",
         "INVALID_ARGUMENT",
-        "-",
+        "tests/tests/mistakes.rs::a_source_model_for_the_eyes_of_few_is_refused",
     ),
     (
         "GetSourceModel",
@@ -1165,8 +1322,18 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "tests/tests/refusals.rs::reports_and_registry",
     ),
-    ("FitSourceModel", "FIT_UNDER_WAY", "RESOURCE_EXHAUSTED", "-"),
-    ("GetNodeStatus", "UNAVAILABLE", "UNAVAILABLE", "-"),
+    (
+        "FitSourceModel",
+        "FIT_UNDER_WAY",
+        "RESOURCE_EXHAUSTED",
+        "services/reconcile/src/grpc.rs::one_fit_is_at_a_time",
+    ),
+    (
+        "GetNodeStatus",
+        "UNAVAILABLE",
+        "UNAVAILABLE",
+        "crates/runtime/tests/operators.rs::a_status_that_nobody_can_tell_is_not_waited_for_for_ever",
+    ),
     (
         "GetNodeDigest",
         "OUT_OF_RANGE",
@@ -1177,7 +1344,7 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "VerifyNode",
         "VERIFICATION_UNDER_WAY",
         "RESOURCE_EXHAUSTED",
-        "-",
+        "crates/runtime/tests/operators.rs::one_verification_is_at_a_time",
     ),
 ];
 
@@ -1189,7 +1356,11 @@ pub(crate) const EVERY_CALL: &[(&str, &str, &str)] = &[
         "UNAVAILABLE",
         "crates/log-remote/tests/remote.rs::a_server_that_drains_ends_its_followers_as_unavailable",
     ),
-    ("NOT_CAUGHT_UP", "UNAVAILABLE", "-"),
+    (
+        "NOT_CAUGHT_UP",
+        "UNAVAILABLE",
+        "services/ingest/tests/odd_logs.rs::whoever_comes_while_the_log_is_read_again_is_told_to_come_back",
+    ),
     (
         "OUTCOME_UNKNOWN",
         "UNAVAILABLE",
@@ -1200,7 +1371,11 @@ pub(crate) const EVERY_CALL: &[(&str, &str, &str)] = &[
         "RESOURCE_EXHAUSTED",
         "tests/tests/full_disk.rs::a_full_disk_loses_nothing_and_the_same_process_goes_on",
     ),
-    ("INTERNAL", "INTERNAL", "-"),
+    (
+        "INTERNAL",
+        "INTERNAL",
+        "services/ingest/tests/odd_logs.rs::a_defect_is_told_as_one_and_not_explained",
+    ),
     (
         "LOG_INCARNATION_CHANGED",
         "FAILED_PRECONDITION",

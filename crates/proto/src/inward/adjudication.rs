@@ -178,10 +178,13 @@ fn outcome(
     (registry, from): (View<'_>, Timestamp),
     v: &mut Violations,
 ) -> (v1::OutcomeKind, Option<ActorId>) {
-    let kind = enums::known::<v1::OutcomeKind>(request.kind, "kind", v);
+    // Whether a holder goes with a kind that is none cannot be said.
+    let Some(kind) = enums::known::<v1::OutcomeKind>(request.kind, "kind", v) else {
+        return (v1::OutcomeKind::Unspecified, None);
+    };
     let kind = match (kind, &request.holder) {
-        (Some(v1::OutcomeKind::Unspecified), Some(_)) => v1::OutcomeKind::Side,
-        (Some(v1::OutcomeKind::Unspecified), None) => {
+        (v1::OutcomeKind::Unspecified, Some(_)) => v1::OutcomeKind::Side,
+        (v1::OutcomeKind::Unspecified, None) => {
             v.add(
                 "holder",
                 Reason::Required,
@@ -189,7 +192,7 @@ fn outcome(
             );
             return (v1::OutcomeKind::Unspecified, None);
         }
-        (kind, _) => kind.unwrap_or_default(),
+        (kind, _) => kind,
     };
     let mut holder = request.holder.clone();
     if let Some(holder) = &mut holder

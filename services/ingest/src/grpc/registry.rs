@@ -51,7 +51,7 @@ impl RegistryService for RegistryHandler {
         let wanted = request.into_inner().place;
         let registry = self.0.registry.current();
         let found = registry.domain.latest().place_by_id_or_code(&wanted);
-        let found = found.map_err(|error| not_found(&error, "place"))?;
+        let found = found.map_err(|error| not_found(&error, "place", Reason::PlaceUnknown))?;
         let place = whole(&registry.places, found.id.as_str());
         Ok(Response::new(v1::GetPlaceResponse { place }))
     }
@@ -106,7 +106,7 @@ impl RegistryService for RegistryHandler {
         let id = request.into_inner().actor_id;
         let registry = self.0.registry.current();
         let found = registry.domain.latest().find_actor(&id, "");
-        let found = found.map_err(|error| not_found(&error, "actor_id"))?;
+        let found = found.map_err(|error| not_found(&error, "actor_id", Reason::ActorUnknown))?;
         let actor = whole(&registry.actors, found.as_str());
         Ok(Response::new(v1::GetActorResponse { actor }))
     }
@@ -153,7 +153,7 @@ impl RegistryService for RegistryHandler {
         let id = request.into_inner().source_id;
         let registry = self.0.registry.current();
         let found = registry.domain.latest().find_source(&id, "");
-        let found = found.map_err(|error| not_found(&error, "source_id"))?;
+        let found = found.map_err(|error| not_found(&error, "source_id", Reason::SourceUnknown))?;
         let source = whole(&registry.sources, found.as_str());
         let (learned, source_model) = model::learned(&registry, &found);
         Ok(Response::new(v1::GetSourceResponse {
@@ -241,14 +241,14 @@ fn whole<T: Clone>(entities: &BTreeMap<String, Arc<T>>, id: &str) -> Option<T> {
     entities.get(id).map(|entity| T::clone(entity))
 }
 
-fn not_found(error: &LookupError, field: &str) -> Status {
+fn not_found(error: &LookupError, field: &str, unknown: Reason) -> Status {
     let refusal = match error {
         LookupError::Nothing => Refusal::field(field, Reason::Required, error.to_string()),
         LookupError::Ambiguous { .. } => {
             refused(Code::InvalidArgument, Reason::PlaceAmbiguous, error)
         }
         LookupError::Unknown { .. } | LookupError::Contradicts { .. } => {
-            refused(Code::NotFound, Reason::NotFound, error)
+            refused(Code::NotFound, unknown, error)
         }
     };
     refusal.into_status()
@@ -264,7 +264,8 @@ fn area(registry: &Registered, within: &str) -> Result<Option<PlaceId>, Status> 
         return Ok(None);
     }
     let found = registry.domain.latest().place_by_id_or_code(within);
-    let found = found.map_err(|error| not_found(&error, "within_place_id"))?;
+    let found =
+        found.map_err(|error| not_found(&error, "within_place_id", Reason::PlaceUnknown))?;
     Ok(Some(found.id.clone()))
 }
 

@@ -180,7 +180,7 @@ pub async fn records(log: &(impl LogReader + ?Sized), partition: u32) -> Vec<Rec
     records
 }
 
-fn store(folder: &Path) -> Store {
+pub fn store(folder: &Path) -> Store {
     let options = StoreOptions {
         dir: folder.join("ingest"),
         cache_bytes: 8 << 20,
