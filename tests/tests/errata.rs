@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
+use ascertain_client::ClientError;
 use ascertain_proto::v1::watch_control_states_response::Event;
 use ascertain_proto::v1::{
     ChangeCause, CorrectReportRequest, EraseReportRequest, ErasureGround, ErasureScope, Erratum,
-    ErratumCause, GetControlHistoryRequest, GetControlStateRequest, HistoryCause,
+    ErratumCause, GetControlHistoryRequest, GetControlStateRequest, HistoryCause, HistoryPoint,
     ListErrataRequest, ListErrataResponse, ReadOptions, Report, ReportSubmission,
     RetractReportRequest, Retractor, StateChange, WatchControlStatesRequest,
 };
@@ -185,7 +186,7 @@ async fn a_retraction_tells_what_it_changes_of_the_past_and_because_of_what() {
     let history = told.node.client().get_control_history(request).await;
     let history = history.unwrap();
     assert_eq!(history.last().unwrap().cause(), HistoryCause::Correction);
-    let corrections = history.iter().map(|point| point.cause());
+    let corrections = history.iter().map(HistoryPoint::cause);
     let corrections = corrections.filter(|cause| *cause == HistoryCause::Correction);
     assert_eq!(corrections.count(), 1);
 }
@@ -256,7 +257,7 @@ async fn the_feed_only_grows_and_is_the_same_in_pages() {
     assert_eq!(told.errata(since(&first)).await.errata, []);
 
     told.correct("R8", |report| {
-        report.text = "Three quarters, not two.".to_owned()
+        report.text = "Three quarters, not two.".to_owned();
     })
     .await;
     let next = told.errata(since(&first)).await;
@@ -322,4 +323,91 @@ async fn whoever_watches_a_place_is_told_of_an_erratum() {
     };
     assert_eq!(change.cause(), ChangeCause::Record);
     assert_eq!((change.changes, change.errata), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_questions_about_errata_are_refused() {
+    let told = Told::but(&[]).await;
+    let time = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let ask = ListErrataRequest::default;
+    let refusals = [
+        (
+            ListErrataRequest {
+                within_place_id: "Atlantis".to_owned(),
+                ..ask()
+            },
+            ("PLACE_UNKNOWN", ""),
+        ),
+        (
+            ListErrataRequest {
+                known_after: time("2024-12-02T00:00:00Z"),
+                as_known_at: time("2024-12-01T00:00:00Z"),
+                ..ask()
+            },
+            ("INTERVAL_REVERSED", "as_known_at"),
+        ),
+        (
+            ListErrataRequest {
+                known_after: Some(Timestamp {
+                    seconds: 0,
+                    nanos: -1,
+                }),
+                ..ask()
+            },
+            ("OUT_OF_RANGE", "known_after"),
+        ),
+        (
+            ListErrataRequest {
+                as_known_at: time("2999-01-01T00:00:00Z"),
+                ..ask()
+            },
+            ("AS_KNOWN_AT_IN_FUTURE", "as_known_at"),
+        ),
+        (
+            ListErrataRequest {
+                audience: 4,
+                ..ask()
+            },
+            ("AUDIENCE_NOT_SUPPORTED", "audience"),
+        ),
+        (
+            ListErrataRequest {
+                at_least: vec!["not a token".to_owned()],
+                ..ask()
+            },
+            ("TOKEN_INVALID", "at_least[0]"),
+        ),
+        (
+            ListErrataRequest {
+                at_least: vec![String::new(); 65],
+                ..ask()
+            },
+            ("TOO_LONG", "at_least"),
+        ),
+        (
+            ListErrataRequest {
+                page_size: -1,
+                ..ask()
+            },
+            ("OUT_OF_RANGE", "page_size"),
+        ),
+        (
+            ListErrataRequest {
+                page_token: "of another list".to_owned(),
+                ..ask()
+            },
+            ("PAGE_TOKEN_INVALID", "page_token"),
+        ),
+    ];
+    for (request, (reason, field)) in refusals {
+        let answer = told.node.client().list_errata(request).await;
+        let Err(ClientError::Refused(refusal)) = answer else {
+            unreachable!("{reason}: {answer:?}");
+        };
+        let found = match refusal.violations.first() {
+            Some(violation) => (&*violation.reason, &*violation.field),
+            None => (&*refusal.reason, ""),
+        };
+        assert_eq!(found, (reason, field));
+    }
 }

@@ -577,7 +577,7 @@ async fn errata_are_rows_and_where_there_are_none_it_says_up_to_when() {
     let endpoint = server().await;
     let csv = ctl(&endpoint, "-o csv state errata").await.out;
     assert!(csv.contains(",hama,retraction,-,2,3,"), "{csv}");
-    assert!(csv.contains(",held,") && csv.contains(",unknown,"), "{csv}");
+    assert!(csv.contains(",HELD,") && csv.contains(",UNKNOWN,"), "{csv}");
     let none = ctl(&endpoint, "state errata --known-after 2024-12-08T00:00:00Z");
     let none = none.await.out;
     assert_eq!(none, "no errata known up to 2024-12-09T00:00:00Z\n");

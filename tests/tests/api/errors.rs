@@ -1346,6 +1346,54 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "RESOURCE_EXHAUSTED",
         "crates/runtime/tests/operators.rs::one_verification_is_at_a_time",
     ),
+    (
+        "ListErrata",
+        "PLACE_UNKNOWN",
+        "NOT_FOUND",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "OUT_OF_RANGE",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "INTERVAL_REVERSED",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "AS_KNOWN_AT_IN_FUTURE",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "AUDIENCE_NOT_SUPPORTED",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "TOKEN_INVALID",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "TOO_LONG",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
+    (
+        "ListErrata",
+        "PAGE_TOKEN_INVALID",
+        "INVALID_ARGUMENT",
+        "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
+    ),
 ];
 
 /// What every call may be refused with: reason, code, `file::test`. The last two are those
