@@ -5,8 +5,9 @@
 use ascertain_client::ClientError;
 use ascertain_proto::v1::{
     Acknowledgement, ControlState, CorrectReportRequest, ExplainControlStateRequest, Explanation,
-    GetControlStateRequest, GetReportRequest, ListReportsRequest, Polarity, ReadOptions,
-    RecordedReportView, Report, ReportSubmission, RetractReportRequest, Retractor, SetAsideCause,
+    GetControlHistoryRequest, GetControlStateRequest, GetReportRequest, HistoryPoint,
+    ListReportsRequest, Polarity, ReadOptions, RecordedReportView, Report, ReportSubmission,
+    RetractReportRequest, Retractor, SetAsideCause,
 };
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::Node;
@@ -54,6 +55,21 @@ impl Told {
             input_digest: Vec::new(),
             ..answer.unwrap().state.unwrap()
         }
+    }
+
+    /// All that was published of a place, but for what tells by which records.
+    async fn history(&self, place: &str) -> Vec<HistoryPoint> {
+        let request = GetControlHistoryRequest {
+            place: place.to_owned(),
+            at_least: self.tokens.clone(),
+            ..GetControlHistoryRequest::default()
+        };
+        let history = self.node.client().get_control_history(request).await;
+        let mut history = history.unwrap();
+        for state in history.iter_mut().filter_map(|point| point.state.as_mut()) {
+            state.input_digest.clear();
+        }
+        history
     }
 
     async fn explanation(&self, place: &str) -> Explanation {
@@ -262,6 +278,14 @@ async fn what_is_taken_back_before_it_comes_never_counts() {
     assert_eq!(ack.pending_links, [pending]);
     told.submit(hama("R9")).await;
     assert_eq!(told.belief("sawaaek").await, before);
+    // Nor in what is published, by which all are answered who ask about now.
+    let never_told = Told::but(&["R9"]).await;
+    let (history, without) = (
+        told.history("sawaaek").await,
+        never_told.history("sawaaek").await,
+    );
+    assert_eq!(history, without);
+    assert!(!history.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
