@@ -12,7 +12,8 @@ use ascertain_client::{Client, ClientError};
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::v1::{
-    GetControlStateRequest, NodeVerification, ReadOptions, ReportSubmission, VerifyNodeRequest,
+    GetControlStateRequest, NodeVerification, NoteBackupRequest, ReadOptions, ReportSubmission,
+    VerifyNodeRequest,
 };
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::{Digests, Node, digests, state_entries};
@@ -73,6 +74,10 @@ async fn read_after(client: &Client, token: String) -> Result<(), ClientError> {
     client.get_control_state(request).await.map(drop)
 }
 
+async fn unnoted(_: NoteBackupRequest) -> Result<(), ClientError> {
+    Ok(())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -93,8 +98,12 @@ async fn a_backup_under_load_is_restored_elsewhere_and_goes_on() {
     };
     let taking = async {
         let client = node.client();
-        let first = take(&source(&client), backup.path(), |_| ()).await.unwrap();
-        let second = take(&source(&client), backup.path(), |_| ()).await.unwrap();
+        let first = take(&source(&client), backup.path(), unnoted, |_| ())
+            .await
+            .unwrap();
+        let second = take(&source(&client), backup.path(), unnoted, |_| ())
+            .await
+            .unwrap();
         stop.store(true, Ordering::SeqCst);
         (first, second)
     };
@@ -140,7 +149,9 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     let token = node.submit(&reports(&scenario, 0, 1)).await.unwrap()[0]
         .write_token
         .clone();
-    take(&source(&client), backup.path(), |_| ()).await.unwrap();
+    take(&source(&client), backup.path(), unnoted, |_| ())
+        .await
+        .unwrap();
     node.stop().await;
 
     // Not over what is there, unless that is said; then it is set aside.
@@ -164,7 +175,7 @@ async fn a_restored_log_is_another_history_and_keeps_what_was_published() {
     let stale = read_after(&node.client(), token).await.unwrap_err();
     assert!(stale.to_string().contains("another history"), "{stale}");
     // Neither does the old backup go on from it.
-    let other = take(&source(&node.client()), backup.path(), |_| ()).await;
+    let other = take(&source(&node.client()), backup.path(), unnoted, |_| ()).await;
     assert!(matches!(other, Err(BackupError::OtherHistory { .. })));
     node.stop().await;
 
@@ -185,7 +196,7 @@ async fn a_backup_that_changed_is_not_restored() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 20)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ())
+    take(&source(&node.client()), backup.path(), unnoted, |_| ())
         .await
         .unwrap();
     node.stop().await;
@@ -218,7 +229,7 @@ async fn gaps_are_filled_from_a_backup_and_what_came_after_it_stays() {
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 40)).await.unwrap();
     held(&node.client()).await;
-    take(&source(&node.client()), backup.path(), |_| ())
+    take(&source(&node.client()), backup.path(), unnoted, |_| ())
         .await
         .unwrap();
     node.submit(&reports(&scenario, 40, 40)).await.unwrap();
@@ -255,7 +266,7 @@ async fn a_log_whose_end_is_not_known_is_not_mended() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 20)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ())
+    take(&source(&node.client()), backup.path(), unnoted, |_| ())
         .await
         .unwrap();
     node.submit(&reports(&scenario, 20, 20)).await.unwrap();
@@ -296,7 +307,7 @@ async fn nothing_is_restored_under_a_running_process() {
     let (data, backup) = (dir(), dir());
     let (node, scenario) = started(data.path()).await;
     node.submit(&reports(&scenario, 0, 20)).await.unwrap();
-    take(&source(&node.client()), backup.path(), |_| ())
+    take(&source(&node.client()), backup.path(), unnoted, |_| ())
         .await
         .unwrap();
     let refused = restore(backup.path(), data.path(), true, |_| (), |_| ()).await;

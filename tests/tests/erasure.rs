@@ -10,10 +10,10 @@ use ascertain_client::{Client, ClientError, Refusal};
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
 use ascertain_proto::v1::{
-    ControlState, EraseReportRequest, EraseReportResponse, ErasureGround, ErasureScope,
-    GetControlStateRequest, GetNodeStatusRequest, GetReportRequest, ListReportsRequest,
-    ReadOptions, RecordedReportView, Report, ReportSubmission, SubmitReportRequest,
-    VerifyNodeRequest,
+    Backup, ControlState, EraseReportRequest, EraseReportResponse, ErasureGround, ErasureScope,
+    ForgetBackupRequest, GetControlStateRequest, GetNodeStatusRequest, GetReportRequest,
+    ListBackupsRequest, ListReportsRequest, ReadOptions, RecordedReportView, Report,
+    ReportSubmission, SubmitReportRequest, VerifyNodeRequest,
 };
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::Node;
@@ -262,6 +262,15 @@ async fn an_erased_report_is_as_if_it_had_never_been_there_and_old_answers_say_s
     assert!(!holds(told.data.path(), &body));
 }
 
+async fn backups_holding(client: &Client) -> u64 {
+    let status = client.get_node_status(GetNodeStatusRequest {}).await;
+    let roles = status.unwrap().roles.into_iter();
+    roles
+        .filter_map(|role| role.erasures)
+        .map(|erasures| erasures.backups_holding)
+        .sum()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
     let mut told = Told::but(&[]).await;
@@ -271,14 +280,52 @@ async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
         reports: Arc::new(RemoteLog::new(client.channel(), LogKind::Reports)),
         states: Arc::new(RemoteLog::new(client.channel(), LogKind::States)),
     };
-    let take = || ascertain_backup::take(&source, backup.path(), |_| ());
-    take().await.unwrap();
+    let note = async |note| client.note_backup(note).await.map(drop);
+    let take = |folder: &tempfile::TempDir| {
+        let folder = folder.path().to_owned();
+        let (source, note) = (&source, &note);
+        async move { ascertain_backup::take(source, &folder, note, |_| ()).await }
+    };
+    let first = take(&backup).await.unwrap();
+    let kept_elsewhere = tempfile::tempdir().unwrap();
+    let other = take(&kept_elsewhere).await.unwrap();
     assert!(holds(backup.path(), TEXT.as_bytes()));
     told.erase("R9", ErasureScope::Content).await;
-    told.erase("R10", ErasureScope::Report).await;
+    // Whoever erases is told of every backup that may hold it.
+    let erased = told.erase("R10", ErasureScope::Report).await;
+    let mut both = [&first, &other].map(|taken| taken.manifest.id.clone());
+    both.sort_unstable();
+    let ids = |backups: &[Backup]| -> Vec<String> {
+        backups
+            .iter()
+            .map(|backup| backup.backup_id.clone())
+            .collect()
+    };
+    assert_eq!(ids(&erased.older_backups), both);
     compacted(&client, 2).await;
-    take().await.unwrap();
+    let again = take(&backup).await.unwrap();
+    assert_eq!(again.manifest.id, first.manifest.id);
     assert!(!holds(backup.path(), TEXT.as_bytes()));
+    // The one that was not taken again is listed, and not touched.
+    let holding = ListBackupsRequest {
+        holding_erased_only: true,
+    };
+    let older = client.list_backups(holding).await.unwrap().backups;
+    assert_eq!(ids(&older), std::slice::from_ref(&other.manifest.id));
+    assert_eq!(older[0].erased_reports_held, 2);
+    assert_eq!(older[0].folder, kept_elsewhere.path().display().to_string());
+    assert!(holds(kept_elsewhere.path(), TEXT.as_bytes()));
+    assert_eq!(backups_holding(&client).await, 1);
+    kept_elsewhere.close().unwrap();
+    let forget = ForgetBackupRequest {
+        backup_id: other.manifest.id,
+    };
+    client.forget_backup(forget).await.unwrap();
+    assert_eq!(client.list_backups(holding).await.unwrap().backups, []);
+    assert_eq!(backups_holding(&client).await, 0);
+    let all = ListBackupsRequest::default();
+    let known = client.list_backups(all).await.unwrap().backups;
+    assert_eq!(ids(&known), [first.manifest.id]);
     let id = hama("R10").report_id;
     let claims = format!("{id}\x12\x03R10");
     assert!(!holds(backup.path(), claims.as_bytes()));

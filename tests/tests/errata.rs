@@ -5,10 +5,10 @@
 use ascertain_client::ClientError;
 use ascertain_proto::v1::watch_control_states_response::Event;
 use ascertain_proto::v1::{
-    ChangeCause, CorrectReportRequest, EraseReportRequest, ErasureGround, ErasureScope, Erratum,
-    ErratumCause, GetControlHistoryRequest, GetControlStateRequest, HistoryCause, HistoryPoint,
-    ListErrataRequest, ListErrataResponse, ReadOptions, Report, ReportSubmission,
-    RetractReportRequest, Retractor, StateChange, WatchControlStatesRequest,
+    Backfill, ChangeCause, CorrectReportRequest, EraseReportRequest, ErasureGround, ErasureScope,
+    Erratum, ErratumCause, GetControlHistoryRequest, GetControlStateRequest, HistoryCause,
+    HistoryPoint, ListErrataRequest, ListErrataResponse, PlaceReference, ReadOptions, Report,
+    ReportSubmission, RetractReportRequest, Retractor, StateChange, WatchControlStatesRequest,
 };
 use ascertain_standalone::scenario::Scenario;
 use ascertain_tests::Node;
@@ -251,7 +251,7 @@ async fn the_feed_only_grows_and_is_the_same_in_pages() {
     let first = told.errata(ListErrataRequest::default()).await;
     assert!(first.errata.len() > 1);
     let since = |list: &ListErrataResponse| ListErrataRequest {
-        known_after: list.known_up_to,
+        feed_token: list.feed_token.clone(),
         ..ListErrataRequest::default()
     };
     assert_eq!(told.errata(since(&first)).await.errata, []);
@@ -278,7 +278,7 @@ async fn the_feed_only_grows_and_is_the_same_in_pages() {
     assert_eq!(told.errata(only_moved).await.errata, []);
 
     let whole = told.errata(ListErrataRequest::default()).await;
-    let both: Vec<Erratum> = first.errata.into_iter().chain(next.errata).collect();
+    let both: Vec<Erratum> = [&first.errata[..], &next.errata].concat();
     assert_eq!(whole.errata, both);
     let of_one = ListErrataRequest {
         page_size: 1,
@@ -292,6 +292,18 @@ async fn the_feed_only_grows_and_is_the_same_in_pages() {
     let of_place = both.iter().filter(|erratum| erratum.place_id == "sawaaek");
     let of_place: Vec<Erratum> = of_place.cloned().collect();
     assert_eq!(told.errata(within).await.errata, of_place);
+    let in_pages = ListErrataRequest {
+        page_size: 1,
+        ..since(&first)
+    };
+    let next = told.errata(in_pages).await;
+    assert_eq!(next.errata[..], both[both.len() - next.errata.len()..]);
+    assert_eq!(told.errata(since(&next)).await.errata, []);
+    let after = ListErrataRequest {
+        known_after: first.known_up_to,
+        ..ListErrataRequest::default()
+    };
+    assert_eq!(told.errata(after).await.errata, next.errata);
     let then = ListErrataRequest {
         as_known_at: Some(just_before(both[0].known_at.unwrap())),
         ..ListErrataRequest::default()
@@ -323,6 +335,75 @@ async fn whoever_watches_a_place_is_told_of_an_erratum() {
     };
     assert_eq!(change.cause(), ChangeCause::Record);
     assert_eq!((change.changes, change.errata), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_the_feed_is_told_what_an_archive_says_was_known_before() {
+    let mut told = Told::but(&[]).await;
+    let first = told.errata(ListErrataRequest::default()).await;
+    let request = RetractReportRequest {
+        report_id: hama("R9").report_id,
+        retraction_id: RETRACTION.to_owned(),
+        retracted_by: Retractor::Originator.into(),
+        backfill: Some(Backfill {
+            first_known_at: first.known_up_to,
+            ..Backfill::default()
+        }),
+        ..RetractReportRequest::default()
+    };
+    let answer = told.node.client().retract_report(request).await.unwrap();
+    told.tokens
+        .push(answer.acknowledgement.unwrap().write_token);
+    let known_after = ListErrataRequest {
+        known_after: first.known_up_to,
+        ..ListErrataRequest::default()
+    };
+    assert_eq!(told.errata(known_after).await.errata, []);
+    let since = ListErrataRequest {
+        feed_token: first.feed_token,
+        ..ListErrataRequest::default()
+    };
+    let errata = told.errata(since).await.errata;
+    assert_eq!(of(&errata, "sawaaek").cause(), ErratumCause::Retraction);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_story_that_is_taken_back_after_a_mended_word_is_taken_back_from_its_first_version_on() {
+    let mut whole = Told::but(&[]).await;
+    whole.retract("R9", Retractor::Originator).await;
+    let mut mended = Told::but(&[]).await;
+    mended
+        .correct("R9", |report| report.text = "In two quarters.".to_owned())
+        .await;
+    mended.retract("R9", Retractor::Originator).await;
+    let (whole, mended) = (whole.all().await, mended.all().await);
+    let retracted: Vec<Erratum> = mended
+        .into_iter()
+        .filter(|erratum| erratum.cause() == ErratumCause::Retraction)
+        .collect();
+    let (whole, mended) = (of(&whole, "sawaaek"), of(&retracted, "sawaaek"));
+    assert!(whole.states_moved > 0);
+    assert_eq!(mended.moved_from, whole.moved_from);
+    assert_eq!(mended.states_moved, whole.states_moved);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_only_the_new_version_names_has_no_erratum() {
+    let mut told = Told::but(&[]).await;
+    told.correct("R9", |report| {
+        for claim in &mut report.claims {
+            claim.place = Some(PlaceReference {
+                place_id: "homs-city".to_owned(),
+                ..PlaceReference::default()
+            });
+            claim.sub_places.clear();
+        }
+    })
+    .await;
+    let errata = told.all().await;
+    assert_eq!(of(&errata, "sawaaek").cause(), ErratumCause::Correction);
+    let elsewhere = errata.iter().find(|one| one.place_id == "homs-city");
+    assert_eq!(elsewhere, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -397,6 +478,13 @@ async fn bad_questions_about_errata_are_refused() {
                 ..ask()
             },
             ("PAGE_TOKEN_INVALID", "page_token"),
+        ),
+        (
+            ListErrataRequest {
+                feed_token: "of another feed".to_owned(),
+                ..ask()
+            },
+            ("TOKEN_INVALID", "feed_token"),
         ),
     ];
     for (request, (reason, field)) in refusals {

@@ -69,6 +69,10 @@ impl Failure {
             Self::Backup(
                 BackupError::None(_) | BackupError::Occupied(_) | BackupError::OtherHistory { .. },
             ) => 2,
+            Self::Backup(BackupError::Unnoted(error)) => match error.downcast_ref() {
+                Some(ClientError::Unreachable { .. } | ClientError::TimedOut { .. }) => 3,
+                _ => 1,
+            },
             Self::Client(_)
             | Self::SomeRefused { .. }
             | Self::Backup(_)

@@ -42,15 +42,13 @@ impl QueryService for Fake {
         &self,
         request: Request<pb::ListErrataRequest>,
     ) -> Result<Response<pb::ListErrataResponse>, Status> {
-        let after = request.into_inner().known_after;
-        let known_up_to = Some("2024-12-09T00:00:00Z".parse().unwrap());
-        if after.is_some() {
-            let errata = Vec::new();
-            return Ok(Response::new(pb::ListErrataResponse {
-                errata,
-                next_page_token: String::new(),
-                known_up_to,
-            }));
+        let answer = pb::ListErrataResponse {
+            known_up_to: Some("2024-12-09T00:00:00Z".parse().unwrap()),
+            feed_token: "f00d".to_owned(),
+            ..Default::default()
+        };
+        if request.into_inner().feed_token == "f00d" {
+            return Ok(Response::new(answer));
         }
         let erratum = pb::Erratum {
             place_id: "hama".to_owned(),
@@ -62,12 +60,12 @@ impl QueryService for Fake {
             }),
             states_moved: 2,
             states_looked_at: 3,
+            published_states: 4,
             ..Default::default()
         };
         Ok(Response::new(pb::ListErrataResponse {
             errata: vec![erratum],
-            next_page_token: String::new(),
-            known_up_to,
+            ..answer
         }))
     }
 
@@ -576,9 +574,9 @@ async fn a_difference_is_between_two_moments_each_as_known_then_unless_told_othe
 async fn errata_are_rows_and_where_there_are_none_it_says_up_to_when() {
     let endpoint = server().await;
     let csv = ctl(&endpoint, "-o csv state errata").await.out;
-    assert!(csv.contains(",hama,retraction,-,2,3,"), "{csv}");
+    assert!(csv.contains(",hama,retraction,-,2,3,4,"), "{csv}");
     assert!(csv.contains(",HELD,") && csv.contains(",UNKNOWN,"), "{csv}");
-    let none = ctl(&endpoint, "state errata --known-after 2024-12-08T00:00:00Z");
-    let none = none.await.out;
-    assert_eq!(none, "no errata known up to 2024-12-09T00:00:00Z\n");
+    let none = ctl(&endpoint, "state errata --since f00d").await;
+    assert_eq!(none.out, "no errata known up to 2024-12-09T00:00:00Z\n");
+    assert!(none.talk.contains("--since f00d"), "{}", none.talk);
 }

@@ -28,6 +28,10 @@ pub enum BackupError {
         /// What was found.
         detail: String,
     },
+    /// The node does not note the backup. Without that nothing is copied: an erasure could
+    /// not tell that the backup holds what was erased.
+    #[error("the node does not note the backup")]
+    Unnoted(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The backup was made by a later version.
     #[error("the backup in {} has format {format}, which is not known here", folder.display())]
     Format {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! backup/manifest.json     versions, ends of the logs, hashes of the files; written last
-//! backup/under-way         there while a backup is being taken
+//! backup/under-way         there while a backup is being taken: its id
 //! backup/report-log/       a log in files, with the positions of the original
 //! backup/state-log/        likewise
 //! ```

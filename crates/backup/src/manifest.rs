@@ -7,6 +7,7 @@ use std::path::Path;
 use ascertain_domain::id::Digest;
 use ascertain_log::{End, Incarnation, Sequence};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::BackupError;
 use crate::sync_folder;
@@ -21,6 +22,10 @@ const NAME: &str = "manifest.json";
 pub struct Manifest {
     /// The format of the backup.
     pub format: u32,
+    /// A UUID, made when the folder was first backed up into; empty in a backup of a version
+    /// that gave none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// The version of the program that took it.
     pub version: String,
     /// When it was finished, RFC 3339, UTC.
@@ -89,6 +94,7 @@ struct Sealed {
 
 impl Manifest {
     pub(crate) fn new(
+        id: Uuid,
         report_log: LogPart,
         state_log: LogPart,
         records: Records,
@@ -96,6 +102,7 @@ impl Manifest {
     ) -> Self {
         Self {
             format: FORMAT,
+            id: id.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             taken_at,
             report_log,

@@ -1,12 +1,16 @@
 //! Taking a backup: following both logs to where they end now.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use ascertain_log::{End, Incarnation, LogReader, PartitionId, Record, Sequence, now};
 use ascertain_log_file::FileLog;
+use ascertain_proto::v1::{LogPosition, NoteBackupRequest};
 use futures::StreamExt;
 use rustix::fs::{FlockOperation, flock};
+use rustix::system::uname;
+use uuid::Uuid;
 
 use crate::erased::Erased;
 use crate::error::BackupError;
@@ -35,15 +39,21 @@ pub(crate) struct Described {
 
 /// Backs both logs up into a folder, which is made if it is not there. What a backup
 /// in it holds already is not copied again. In the end all of it is read and checked.
+/// `note` tells the node of it, which keeps a list of the backups that may hold what is
+/// erased later.
 ///
 /// # Errors
 /// Every [`BackupError`] but [`BackupError::None`] and [`BackupError::Occupied`]. The
 /// backup that the folder held before stays good.
-pub async fn take(
+pub async fn take<E>(
     source: &Source,
     folder: &Path,
+    note: impl AsyncFn(NoteBackupRequest) -> Result<(), E>,
     mut progress: impl FnMut(Progress),
-) -> Result<Taken, BackupError> {
+) -> Result<Taken, BackupError>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     fs::create_dir_all(folder).map_err(BackupError::io(folder))?;
     let _lock = lock(folder)?;
     let before = match Manifest::read(folder) {
@@ -60,8 +70,25 @@ pub async fn take(
     }
     let marker = folder.join(UNDER_WAY);
     let was_broken_off = marker.exists();
-    fs::write(&marker, b"").map_err(BackupError::io(&marker))?;
+    let id = id(before.as_ref(), &marker)?;
+    let ends = (0..).zip(&reports.ends);
+    let folder_path = std::path::absolute(folder).map_err(BackupError::io(folder))?;
+    let mut told = NoteBackupRequest {
+        backup_id: id.to_string(),
+        folder: folder_path.display().to_string(),
+        host: uname().nodename().to_string_lossy().into_owned(),
+        up_to: ends
+            .map(|(partition, end)| LogPosition {
+                partition,
+                sequence: end.last_sequence.0,
+            })
+            .collect(),
+        finished: false,
+    };
+    write_durably(&marker, id.to_string().as_bytes())?;
     sync_folder(folder).map_err(BackupError::io(folder))?;
+    let unnoted = |error: E| BackupError::Unnoted(error.into());
+    note(told.clone()).await.map_err(unnoted)?;
 
     let (report_copy, state_copy) = (
         open(folder, &reports, None)?,
@@ -115,15 +142,39 @@ pub async fn take(
     };
     let (report_part, state_part) = (part(&reports)?, part(&states)?);
     let records = records_of(folder, &report_part, &state_part).await?;
-    let manifest = Manifest::new(report_part, state_part, records, now().to_string());
+    let manifest = Manifest::new(id, report_part, state_part, records, now().to_string());
     manifest.write(folder)?;
     fs::remove_file(&marker).map_err(BackupError::io(&marker))?;
     sync_folder(folder).map_err(BackupError::io(folder))?;
+    told.finished = true;
+    note(told).await.map_err(unnoted)?;
     Ok(Taken {
         manifest,
         new_records,
         was_incremental: before.is_some(),
     })
+}
+
+/// The id of the folder's backup, or a new one: also of one that was broken off, which may
+/// be known already.
+fn id(before: Option<&Manifest>, marker: &Path) -> Result<Uuid, BackupError> {
+    let broken_off = match fs::read_to_string(marker) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(BackupError::io(marker))?,
+    };
+    let known = before.map(|manifest| manifest.id.as_str()).into_iter();
+    let mut known = known.chain([broken_off.as_str()]);
+    let known = known.find_map(|id| Uuid::try_parse(id).ok());
+    Ok(known.unwrap_or_else(Uuid::new_v4))
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(BackupError::io(path))
 }
 
 /// Takes the folder's lock, held as long as the file is open.

@@ -4,6 +4,7 @@
 
 use ascertain_proto::v1 as pb;
 use pb::adjudication_service_client::AdjudicationServiceClient;
+use pb::backup_service_client::BackupServiceClient;
 use pb::ingest_service_client::IngestServiceClient;
 use pb::node_service_client::NodeServiceClient;
 use pb::query_service_client::QueryServiceClient;
@@ -127,6 +128,52 @@ impl Client {
     ) -> Result<pb::EraseReportResponse, ClientError> {
         self.call(request, |channel, request| async move {
             ingest(channel).erase_report(request).await
+        })
+        .await
+    }
+
+    /// Notes that a backup of the logs is being taken, or is finished.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn note_backup(
+        &self,
+        request: pb::NoteBackupRequest,
+    ) -> Result<pb::NoteBackupResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            BackupServiceClient::new(channel).note_backup(request).await
+        })
+        .await
+    }
+
+    /// Lists the backups that are known.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn list_backups(
+        &self,
+        request: pb::ListBackupsRequest,
+    ) -> Result<pb::ListBackupsResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            let backups = BackupServiceClient::new(channel);
+            let mut backups = backups.max_decoding_message_size(MAX_ANSWER_BYTES);
+            backups.list_backups(request).await
+        })
+        .await
+    }
+
+    /// Takes a backup that was deleted from the list.
+    ///
+    /// # Errors
+    /// [`ClientError`], as the module says.
+    pub async fn forget_backup(
+        &self,
+        request: pb::ForgetBackupRequest,
+    ) -> Result<pb::ForgetBackupResponse, ClientError> {
+        self.call(request, |channel, request| async move {
+            BackupServiceClient::new(channel)
+                .forget_backup(request)
+                .await
         })
         .await
     }

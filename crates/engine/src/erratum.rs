@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use ascertain_domain::id::PlaceId;
 use ascertain_domain::state::ControlState;
 
 use crate::versions::{SetAside, Sorted};
 
 /// The reports that counted by what was known before, and by what was known after count no
-/// longer or with fewer of their claims, in the order in which they were first known.
+/// longer or with fewer of their claims, in the order in which they were first known: those
+/// that name any of the places.
 #[must_use]
-pub fn taken_back(before: &Sorted, after: &Sorted) -> Vec<SetAside> {
+pub fn taken_back(before: &Sorted, after: &Sorted, places: &[PlaceId]) -> Vec<SetAside> {
     let names = |sorted: &Sorted| -> BTreeMap<_, usize> {
         let claims = sorted.in_force.iter();
         claims
@@ -23,7 +25,12 @@ pub fn taken_back(before: &Sorted, after: &Sorted) -> Vec<SetAside> {
             .get(&name)
             .is_some_and(|claims| still.get(&name).is_none_or(|left| left < claims))
     };
-    after.set_aside.iter().filter(lost).cloned().collect()
+    let bears = |aside: &&SetAside| {
+        let named = aside.report.places();
+        named.iter().any(|place| places.contains(place))
+    };
+    let aside = after.set_aside.iter().filter(bears);
+    aside.filter(lost).cloned().collect()
 }
 
 /// How far two states of a place lie apart: the total variation of their outcomes, parts per

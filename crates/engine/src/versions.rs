@@ -21,6 +21,8 @@ pub struct SetAside {
     pub why: Why,
     /// The report because of which: a later version, or a retraction.
     pub by: Arc<Report>,
+    /// When the first of its versions was known.
+    pub since: Timestamp,
 }
 
 /// Why a report no longer counts.
@@ -62,8 +64,12 @@ pub fn sort_out(reports: &[Arc<Report>], registry: View<'_>, audience: Audience)
     let mut sorted = Sorted::default();
     for report in &known {
         let mut aside = |why, by: &Arc<Report>| {
-            let (report, by) = (Arc::clone(report), Arc::clone(by));
-            sorted.set_aside.push(SetAside { report, why, by });
+            sorted.set_aside.push(SetAside {
+                report: Arc::clone(report),
+                why,
+                by: Arc::clone(by),
+                since: versions.since(report),
+            });
         };
         if let Some((why, by)) = versions.set_aside(report) {
             aside(why, by);
@@ -76,13 +82,14 @@ pub fn sort_out(reports: &[Arc<Report>], registry: View<'_>, audience: Audience)
         if claims.is_empty() {
             continue;
         }
-        let first_known_at = versions.first_said(report);
-        if claims.len() == report.claims.len() && first_known_at == report.first_known_at {
+        let first = versions.first_to_say(report);
+        if claims.len() == report.claims.len() && first.key() == report.key() {
             sorted.in_force.push(Arc::clone(report));
         } else {
             sorted.in_force.push(Arc::new(Report {
                 claims,
-                first_known_at,
+                first_known_at: first.first_known_at,
+                text_simhash: first.text_simhash,
                 ..Report::clone(report)
             }));
         }
@@ -125,10 +132,13 @@ impl<'a> Versions<'a> {
             .filter_map(|report| Some(key_beside(report, report.links.corrects?)))
             .collect();
         let rank = |report: &Report| {
+            // Those with links are in every partition, the one without in those of its places
+            // alone: it may not decide which of the others counts.
+            let has_links = report.links.are_any();
             let is_last = !corrected.contains(&report.key());
             let version = report.links.version.max(1);
             let times = (report.published_at, report.first_known_at);
-            (is_last, version, times, report.key())
+            ((has_links, is_last), version, times, report.key())
         };
         let mut last: BTreeMap<ReportKey, &Arc<Report>> = BTreeMap::new();
         let mut all: BTreeMap<ReportKey, Vec<&Arc<Report>>> = BTreeMap::new();
@@ -196,17 +206,33 @@ impl<'a> Versions<'a> {
         (last.key() != report.key()).then_some((Why::Superseded, *last))
     }
 
-    /// When a version of a report first said what it says.
-    fn first_said(&self, report: &Report) -> Timestamp {
-        let root = self.root.get(&report.key());
-        let versions = root
-            .and_then(|root| self.all.get(root))
-            .into_iter()
-            .flatten();
-        let mut same = versions
-            .filter(|one| one.originator == report.originator && one.claims == report.claims);
-        same.next()
-            .map_or(report.first_known_at, |first| first.first_known_at)
+    /// The versions of a report, in the order in which they were known.
+    fn of_same(&self, report: &Report) -> &[&'a Arc<Report>] {
+        let all = self
+            .root
+            .get(&report.key())
+            .and_then(|root| self.all.get(root));
+        all.map_or(&[], Vec::as_slice)
+    }
+
+    /// When the first version of a report was known.
+    fn since(&self, report: &Report) -> Timestamp {
+        let first = self.of_same(report).first();
+        first.map_or(report.first_known_at, |first| first.first_known_at)
+    }
+
+    /// The first version that said what a version says: of the same time, with the same
+    /// evidence, passed on by the same hands. Only its words may be others.
+    fn first_to_say<'r>(&'r self, report: &'r Arc<Report>) -> &'r Arc<Report> {
+        let same = |one: &&&Arc<Report>| {
+            one.originator == report.originator
+                && one.published_at == report.published_at
+                && one.claims == report.claims
+                && one.evidence == report.evidence
+                && one.relays == report.relays
+        };
+        let mut versions = self.of_same(report).iter();
+        versions.find(same).map_or(report, |first| first)
     }
 
     /// The claims of a report that its originator did not take back elsewhere, and the

@@ -124,7 +124,24 @@ fn a_version_that_says_the_same_moves_no_number() {
     let with = [said[0].clone(), said[1].clone(), same];
     assert_eq!(counting(&with), [3, 2]);
     assert_eq!(city(&with, 9.0).outcomes, city(&said, 9.0).outcomes);
-    // What says something new was first known when it came.
+    // Its words may not move it to the group of those who said like words.
+    let words = Report {
+        text_simhash: Some(7),
+        ..mended(3, said[0].claims.clone())
+    };
+    let sorted = sort_out(
+        &shared(&[said[0].clone(), words]),
+        registry().latest(),
+        Audience::Clear,
+    );
+    assert_eq!(sorted.in_force[0].text_simhash, said[0].text_simhash);
+    // What is said of another time is said anew, and was first known when it came.
+    let later = Report {
+        published_at: at(7.0),
+        ..mended(3, said[0].claims.clone())
+    };
+    assert_eq!(counting(&[said[0].clone(), said[1].clone(), later]), [2, 3]);
+    // So is what says something new.
     let east = said_by("east", 1.0);
     let with = [said[0].clone(), said[1].clone(), mended(3, vec![east])];
     assert_eq!(counting(&with), [2, 3]);
@@ -335,5 +352,26 @@ proptest! {
             let mut slowly = one_by_one(place, &all);
             prop_assert_eq!(slowly.resume_point(), without.resume_point());
         }
+    }
+}
+
+#[test]
+fn a_first_version_that_is_not_everywhere_decides_nothing_among_those_that_are() {
+    // Each corrects the other, and neither the first; or the first is published last.
+    let version = |number, corrects: Option<u32>, day| Report {
+        links: Links {
+            root: Some(id(1)),
+            corrects: corrects.map(id),
+            ..Links::default()
+        },
+        ..word(number, "wire", day)
+    };
+    let circle = [version(2, Some(3), 2.0), version(3, Some(2), 3.0)];
+    let one = [version(2, None, 2.0)];
+    for later in [&circle[..], &one[..]] {
+        let without = counting(later);
+        let mut all = later.to_vec();
+        all.push(word(1, "wire", 9.0));
+        assert_eq!(counting(&all), without);
     }
 }

@@ -181,12 +181,11 @@ impl ReportReplica {
                 Body::Erasure(key, scope) => {
                     let at = record.position.partition;
                     let sequence = record.position.sequence;
-                    let gone = self.erasures.gone((at, sequence))?;
-                    // Taken in once more after a stop, it finds no report any more.
-                    let gone = match gone {
-                        Some(gone) => gone,
-                        None => self.erase(at, &key, scope, &mut staged, batch)?,
-                    };
+                    let known = self.erasures.gone((at, sequence))?;
+                    let gone = self.erase(at, &key, scope, &mut staged, batch)?;
+                    // Taken in once more after a stop it finds no report any more, or one
+                    // that came once more before it.
+                    let gone = known.unwrap_or(gone);
                     self.erasures.keep((at, sequence), &gone, batch);
                     erased += 1;
                     Taken::Erasure(key, scope, gone)

@@ -193,3 +193,65 @@ fn after_a_stop_an_erasure_tells_the_same_once_more() {
     assert!(first.contains("hama"), "{first}");
     assert_eq!(format!("{:?}", home.take(&batch)), first);
 }
+
+#[test]
+fn what_was_linked_is_erased_in_any_order_and_leaves_no_trace() {
+    // The second corrects the first to another place, the third the second.
+    let told = || {
+        let home = Home::new();
+        home.take(&[
+            report(1, 1, "hama", None),
+            report(2, 2, "homs", Some(1)),
+            report(3, 3, "idlib", Some(2)),
+        ]);
+        home
+    };
+    let orders = [
+        [1, 2, 3],
+        [1, 3, 2],
+        [2, 1, 3],
+        [2, 3, 1],
+        [3, 1, 2],
+        [3, 2, 1],
+    ];
+    for order in orders {
+        for at_once in [false, true] {
+            let home = told();
+            let erasures: Vec<Record> = (4..)
+                .zip(order)
+                .map(|(sequence, n)| erasure(sequence, n, v1::ErasureScope::Report))
+                .collect();
+            match at_once {
+                true => drop(home.take(&erasures)),
+                false => {
+                    for (i, erasure) in erasures.iter().enumerate() {
+                        home.take(std::slice::from_ref(erasure));
+                        // What is left is read, and stands where it names a place itself.
+                        let left = &order[i + 1..];
+                        for (n, place) in [(1, "hama"), (2, "homs"), (3, "idlib")] {
+                            let found = home.of(place).contains(&id(n));
+                            assert_eq!(found, left.contains(&n), "{order:?} {place}");
+                        }
+                    }
+                }
+            }
+            for place in ["hama", "homs", "idlib"] {
+                assert_eq!(home.of(place), Vec::<String>::new(), "{order:?} {at_once}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_report_that_comes_once_more_before_its_erasure_is_erased_once_more() {
+    let home = Home::new();
+    let batch = [
+        report(1, 1, "hama", None),
+        erasure(2, 1, v1::ErasureScope::Report),
+    ];
+    let first = format!("{:?}", home.take(&batch[1..]));
+    home.take(&batch[..1]);
+    let again = format!("{:?}", home.take(&batch[1..]));
+    assert_eq!(home.of("hama"), Vec::<String>::new());
+    assert_eq!(again, first);
+}

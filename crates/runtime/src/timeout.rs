@@ -16,11 +16,12 @@ use crate::status;
 /// When a caller should come back.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The services whose calls change something, unless their names say that they read.
-const WRITING: [&str; 4] = [
+const WRITING: [&str; 5] = [
     "/ascertain.v1.IngestService/",
     "/ascertain.v1.RegistryService/",
     "/ascertain.v1.CalibrationService/",
     "/ascertain.v1.AdjudicationService/",
+    "/ascertain.v1.BackupService/",
 ];
 const READING: [&str; 3] = ["Get", "List", "Search"];
 

@@ -1,5 +1,6 @@
 //! Erasing what a report holds: first a record that says so, then the log itself.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ impl Core {
             return Ok(v1::EraseReportResponse {
                 duplicate: self.ledger.erased(&key)? >= Some(scope),
                 arrived: self.ledger.is_accepted(&key)?,
+                older_backups: self.backups_with(&key)?,
                 ..v1::EraseReportResponse::default()
             });
         }
@@ -73,8 +75,46 @@ impl Core {
             duplicate,
             arrived: self.ledger.is_accepted(&key)?,
             done_here,
+            older_backups: self.backups_with(&key)?,
             write_token,
         })
+    }
+
+    /// The backups that are known and may hold a report.
+    fn backups_with(&self, key: &ReportKey) -> Result<Vec<v1::Backup>, Refusal> {
+        let erasure = self.ledger.erasure(key)?;
+        let positions = erasure.map(|erasure| erasure.positions).unwrap_or_default();
+        let recordings = self.ledger.recordings(key)?;
+        let mut holding = self.known_backups()?;
+        let known = self.backups.all().into_iter();
+        let with =
+            known.filter(|(_, known)| known.may_hold(self.incarnation, &recordings, &positions));
+        let with: BTreeSet<String> = with.map(|(id, _)| id.to_string()).collect();
+        holding.retain(|backup| with.contains(&backup.backup_id));
+        Ok(holding)
+    }
+
+    /// The backups that are known, by their ids, each with how much it may hold of what
+    /// was erased since.
+    pub(crate) fn known_backups(&self) -> Result<Vec<v1::Backup>, Refusal> {
+        let known = self.backups.all();
+        let mut held = vec![0; known.len()];
+        // Whoever takes no backups need not look.
+        let erasures = match known.is_empty() {
+            true => Vec::new(),
+            false => self.ledger.erasures()?,
+        };
+        for (key, erasure) in erasures {
+            let recordings = self.ledger.recordings(&key)?;
+            for (held, (_, known)) in held.iter_mut().zip(&known) {
+                *held +=
+                    u64::from(known.may_hold(self.incarnation, &recordings, &erasure.positions));
+            }
+        }
+        let shown = known.into_iter().zip(held);
+        Ok(shown
+            .map(|((id, known), held)| known.shown(id, held))
+            .collect())
     }
 
     async fn record_erasure(

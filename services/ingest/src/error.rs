@@ -9,6 +9,8 @@ use ascertain_runtime::status;
 use tonic::{Code, Status};
 use v1::Reason;
 
+use crate::backups::BackupsError;
+
 /// When a caller should come back.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// As much of an unreadable id as is given back.
@@ -41,12 +43,8 @@ impl Refusal {
     }
 
     /// Bad input: one field.
-    pub(crate) fn field(field: &str, reason: Reason, description: impl Into<String>) -> Self {
-        let violation = v1::FieldViolation {
-            field: field.to_owned(),
-            reason: status::reason_name(reason).to_owned(),
-            description: description.into(),
-        };
+    pub(crate) fn field(name: &str, reason: Reason, description: impl Into<String>) -> Self {
+        let violation = field(name, reason, description);
         Self::violated(Code::InvalidArgument, vec![violation])
     }
 
@@ -145,6 +143,30 @@ impl Refusal {
             reason: status::reason_name(self.reason).to_owned(),
             message: self.message,
             violations: self.violations,
+        }
+    }
+}
+
+/// A mistake in a field.
+pub(crate) fn field(
+    name: &str,
+    reason: Reason,
+    description: impl Into<String>,
+) -> v1::FieldViolation {
+    v1::FieldViolation {
+        field: name.to_owned(),
+        reason: status::reason_name(reason).to_owned(),
+        description: description.into(),
+    }
+}
+
+impl From<BackupsError> for Refusal {
+    fn from(error: BackupsError) -> Self {
+        let exhausted = |reason| Self::new(Code::ResourceExhausted, reason, error.to_string());
+        match &error {
+            BackupsError::TooMany => exhausted(Reason::TooManyBackups),
+            error if error.is_no_space() => exhausted(Reason::NoSpace),
+            error => Self::internal(error),
         }
     }
 }

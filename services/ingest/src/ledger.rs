@@ -62,7 +62,9 @@ impl Erasure {
         self.done &= self.scope >= other.scope;
         self.scope = self.scope.max(other.scope);
         for (&partition, &sequence) in &other.positions {
-            self.positions.entry(partition).or_insert(sequence);
+            // The last: whoever was as far as an earlier one may lack what goes further.
+            let position = self.positions.entry(partition).or_insert(sequence);
+            *position = sequence.max(*position);
         }
     }
 }

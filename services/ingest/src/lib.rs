@@ -7,6 +7,7 @@ mod accept;
 mod adjudicate;
 mod adopt;
 mod apply;
+mod backups;
 mod counters;
 mod erase;
 mod error;
@@ -23,6 +24,7 @@ mod stamp;
 mod verify;
 mod writer;
 
+pub use backups::BackupsError;
 pub use ledger::{Checkpoint, Entry};
-pub use open::{SERVICES, open};
+pub use open::{SERVICES, backups_file, open};
 pub use service::{Ingest, Settings, StartError};

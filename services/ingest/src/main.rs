@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ascertain_ingest::{Ingest, SERVICES, Settings, open};
+use ascertain_ingest::{Ingest, SERVICES, Settings, backups_file, open};
 use ascertain_log::LogReader;
 use ascertain_log_remote::LogServer;
 use ascertain_proto::log::v1::LogKind;
@@ -34,6 +34,7 @@ async fn start(process: &mut Process) -> anyhow::Result<()> {
         node: config.node.clone(),
         max_message_bytes: config.limits.max_message_bytes,
         max_batch_reports: config.limits.max_batch_reports,
+        backups: backups_file(config),
     };
     let (tasks, shutdown) = (&mut process.tasks, &process.shutdown);
     let served: Arc<dyn LogReader> = Arc::clone(&log) as Arc<dyn LogReader>;

@@ -108,8 +108,11 @@ impl Role for IngestRole {
 fn erasures(core: &Core) -> Option<v1::Erasures> {
     let all = core.ledger.erasures().ok()?;
     let pending = all.iter().filter(|(_, erasure)| !erasure.done).count();
+    let backups = core.known_backups().ok()?;
+    let holding = backups.iter().filter(|b| b.erased_reports_held > 0).count();
     Some(v1::Erasures {
         known: all.len() as u64,
         pending: pending as u64,
+        backups_holding: holding as u64,
     })
 }

@@ -1,5 +1,6 @@
 //! The service put together: what it holds, how it starts, and its handles.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ascertain_log::{
@@ -10,6 +11,7 @@ use ascertain_proto::inward::submission::Salt;
 use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1;
 use ascertain_proto::v1::adjudication_service_server::AdjudicationServiceServer;
+use ascertain_proto::v1::backup_service_server::BackupServiceServer;
 use ascertain_proto::v1::ingest_service_server::IngestServiceServer;
 use ascertain_proto::v1::registry_service_server::RegistryServiceServer;
 use ascertain_runtime::{Machine, Role, Shutdown, SpaceWait, Tasks, blocking};
@@ -18,6 +20,7 @@ use futures::StreamExt as _;
 use tonic::service::RoutesBuilder;
 use tonic::service::interceptor::InterceptedService;
 
+use crate::backups::{Backups, BackupsError};
 use crate::counters::Counters;
 use crate::error::Refusal;
 use crate::grpc;
@@ -40,6 +43,8 @@ pub struct Settings {
     pub max_message_bytes: usize,
     /// The most reports, or imported records, in a batch.
     pub max_batch_reports: usize,
+    /// The file with the list of the backups that are known.
+    pub backups: PathBuf,
 }
 
 /// Why ingest cannot start.
@@ -57,6 +62,9 @@ pub enum StartError {
     /// What the log holds cannot be taken in; why was logged by the task that replays.
     #[error("the report log was not replayed")]
     Replay,
+    /// The list of the backups that are known is not to be read.
+    #[error("the backups that are known are not to be read")]
+    Backups(#[from] BackupsError),
 }
 
 /// What the handlers share.
@@ -69,6 +77,7 @@ pub(crate) struct Core {
     pub(crate) partitions: Arc<Partitions>,
     pub(crate) registry: Keeper,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) backups: Backups,
     pub(crate) writer: Writer,
     pub(crate) settings: Settings,
     pub(crate) counters: Counters,
@@ -108,6 +117,8 @@ impl Ingest {
             open_index(store, incarnation, &ends).map_err(|e| StartError::Store(e.into()))?;
         let partitions = Arc::new(Partitions::new(ends.len()));
         let ledger = Arc::new(Ledger::new(index));
+        let list = settings.backups.clone();
+        let backups = blocking(move || Backups::open(&list)).await?;
         let (writer, jobs) = writer(Target {
             log: Arc::clone(&log),
             partitions: Arc::clone(&partitions),
@@ -123,6 +134,7 @@ impl Ingest {
             partitions,
             registry: Keeper::default(),
             ledger,
+            backups,
             writer,
             settings,
             counters: Counters::default(),
@@ -220,6 +232,8 @@ impl Ingest {
         let registry = RegistryServiceServer::new(grpc::RegistryHandler(Arc::clone(&self.core)));
         let adjudication = grpc::AdjudicationHandler(Arc::clone(&self.core));
         let adjudication = AdjudicationServiceServer::new(adjudication);
+        let backup = BackupServiceServer::new(grpc::BackupHandler(Arc::clone(&self.core)));
+        let backup = backup.max_decoding_message_size(limit);
         let ready = self.core.ready.clone();
         #[allow(clippy::result_large_err)] // tonic's
         let gate = move |request| match *ready.borrow() {
@@ -234,7 +248,8 @@ impl Ingest {
         routes
             .add_service(InterceptedService::new(ingest, gate.clone()))
             .add_service(InterceptedService::new(registry, gate.clone()))
-            .add_service(InterceptedService::new(adjudication, gate));
+            .add_service(InterceptedService::new(adjudication, gate.clone()))
+            .add_service(InterceptedService::new(backup, gate));
     }
 
     /// The role, for the node service.

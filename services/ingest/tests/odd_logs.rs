@@ -15,6 +15,7 @@ use ascertain_log::{
 };
 use ascertain_proto::v1;
 use ascertain_proto::v1::adjudication_service_client::AdjudicationServiceClient;
+use ascertain_proto::v1::backup_service_client::BackupServiceClient;
 use ascertain_proto::v1::ingest_service_client::IngestServiceClient;
 use ascertain_proto::v1::registry_service_client::RegistryServiceClient;
 use ascertain_runtime::{Machine, Shutdown, Tasks};
@@ -98,6 +99,7 @@ async fn whoever_comes_while_the_log_is_read_again_is_told_to_come_back() {
         node: "test".to_owned(),
         max_message_bytes: 4 << 20,
         max_batch_reports: 1_000,
+        backups: folder.path().join("backups.json"),
     };
     let (mut tasks, shutdown) = (Tasks::new(), Shutdown::new());
     let (store, machine) = (store(folder.path()), Machine::real());
@@ -108,7 +110,8 @@ async fn whoever_comes_while_the_log_is_read_again_is_told_to_come_back() {
     let routes = routes.routes();
     let mut reports = IngestServiceClient::new(routes.clone());
     let mut places = RegistryServiceClient::new(routes.clone());
-    let mut rulings = AdjudicationServiceClient::new(routes);
+    let mut rulings = AdjudicationServiceClient::new(routes.clone());
+    let mut backups = BackupServiceClient::new(routes);
     let submission = v1::SubmitReportRequest {
         report: Some(report(1)),
         ..Default::default()
@@ -122,6 +125,10 @@ async fn whoever_comes_while_the_log_is_read_again_is_told_to_come_back() {
             .unwrap_err(),
         rulings
             .adjudicate(v1::AdjudicateRequest::default())
+            .await
+            .unwrap_err(),
+        backups
+            .list_backups(v1::ListBackupsRequest::default())
             .await
             .unwrap_err(),
     ];

@@ -1,10 +1,15 @@
 //! Errata: what corrections, retractions and erasures changed in what had been published.
 
+mod cursor;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ascertain_access::visible_to;
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::marking::Audience;
+use ascertain_domain::place::Place;
 use ascertain_domain::registry::Registry;
 use ascertain_domain::report::Report;
 use ascertain_domain::state::ControlState;
@@ -15,16 +20,22 @@ use ascertain_engine::{
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_proto::outward::{self, report_reference};
 use ascertain_proto::page::PageToken;
+use ascertain_proto::token::WriteToken;
 use ascertain_proto::v1::{
     Erratum, ErratumCause, ListErrataRequest, ListErrataResponse, Reason, ReportReference,
 };
+
+use cursor::Cursor;
 
 use crate::answer::{Answer, Resolved, Seen, family, find};
 use crate::error::QueryError;
 use crate::follow::Replica;
 use crate::grpc::{Handler, fingerprint, page_size_of, page_token_invalid};
-use crate::read::{Asked, audience, known_at, see_all_known, see_registry, see_writes, time};
-use crate::states::{ErratumAt, Published};
+use crate::read::{
+    Asked, audience, known_at, see_all_known, see_positions, see_registry, see_write, see_writes,
+    time,
+};
+use crate::states::{ErratumAt, Published, UpTo};
 
 /// Errata a page where none are asked for.
 const DEFAULT_PAGE: usize = 20;
@@ -33,7 +44,9 @@ const MAX_PAGE: usize = 100;
 /// The most errata that a page looks at.
 const MAX_LOOKED_AT: usize = 200;
 /// The most published states that an erratum looks at.
-const MAX_STATES: usize = 200;
+const MAX_STATES: usize = 100;
+/// A page ends with the erratum that took it beyond this.
+const MAX_WORK: Duration = Duration::from_secs(2);
 /// The most reports that are named as taken back.
 const MAX_TAKEN_BACK: usize = 16;
 
@@ -42,7 +55,8 @@ struct Page {
     within: String,
     only_moved: bool,
     size: usize,
-    after: (Option<ErratumAt>, Option<Timestamp>),
+    known_after: Option<Timestamp>,
+    known_by: Option<Timestamp>,
     asked: Asked,
 }
 
@@ -89,71 +103,118 @@ impl Handler {
             "" => None,
             token => Some(PageToken::read(token, bound).ok_or_else(page_token_invalid)?),
         };
+        let cursor = token.as_ref().map(|token| Cursor::read(&token.rest));
+        let cursor = cursor
+            .map(|read| read.ok_or_else(page_token_invalid))
+            .transpose()?;
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
+        let told = self.told(&request.feed_token).await?;
+        if let Some(cursor) = &cursor {
+            see_positions(&self.replica, &cursor.up_to(), self.patience).await?;
+        }
         see_registry(&self.replica, self.patience).await?;
+        if let Some(by) = asked {
+            see_all_known(&self.replica, by, self.patience).await?;
+        }
+        let (seen, _) = self.replica.seen();
         // The end of the first page is that of all.
-        let known_by = token.as_ref().map(|token| token.first);
-        let known_by = known_by.or(asked).or(self.replica.frontier());
-        let known_by = known_by.unwrap_or(now);
-        see_all_known(&self.replica, known_by, self.patience).await?;
-        let after = token.as_ref().map(place_of).transpose()?;
+        let up_to = |(partition, up_to): (PartitionId, UpTo)| (partition, up_to.report_sequence);
+        let here = seen.values().filter_map(|up_to| up_to.known_at).max();
+        let cursor = cursor.unwrap_or_else(|| Cursor::new(&told, seen.into_iter().map(up_to)));
+        let known_up_to = token.map(|token| token.first).or(asked).or(here);
+        let known_up_to = known_up_to.unwrap_or(now);
         let page = Page {
             within: request.within_place_id,
             only_moved: request.only_moved,
             size,
-            after: (after, known_after),
+            known_after,
+            known_by: asked,
             asked: Asked {
                 as_of: None,
-                as_known_at: Some(known_by),
+                as_known_at: None,
                 audience,
                 now,
             },
         };
-        let read = move |replica: &Replica| replica.errata(&page);
-        let (errata, last) = self.replica.blocking(read).await?;
-        let next = last.map(|last| {
+        // One at a time: each page is much work. It goes on without whoever leaves, and
+        // nobody's is begun meanwhile.
+        let permit = Arc::clone(&self.errata).acquire_owned().await;
+        let read = move |replica: &Replica| {
+            let _permit = permit;
+            replica.errata(&page, cursor)
+        };
+        let (errata, cursor, is_last) = self.replica.blocking(read).await?;
+        let goes_on = || {
             let token = PageToken {
-                first: known_by,
-                second: last.known_at,
-                rest: format!("{}/{}/{}", last.partition.0, last.sequence, last.place),
+                first: known_up_to,
+                second: known_up_to,
+                rest: cursor.write(),
             };
             token.write(bound)
-        });
+        };
+        let feed_token = || {
+            let token = WriteToken {
+                incarnation: self.replica.report_incarnation.0,
+                positions: cursor.up_to(),
+            };
+            token.encode()
+        };
         Ok(ListErrataResponse {
             errata,
-            next_page_token: next.unwrap_or_default(),
-            known_up_to: Some(outward::timestamp(known_by)),
+            known_up_to: Some(outward::timestamp(known_up_to)),
+            feed_token: (is_last && asked.is_none())
+                .then(feed_token)
+                .unwrap_or_default(),
+            next_page_token: (!is_last).then(goes_on).unwrap_or_default(),
         })
+    }
+
+    /// Up to which records of each partition a list before has told, waiting until they
+    /// are here.
+    async fn told(&self, feed_token: &str) -> Result<BTreeMap<PartitionId, u64>, QueryError> {
+        if feed_token.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let positions = see_write(&self.replica, "feed_token", feed_token, self.patience).await?;
+        let positions = positions.into_iter();
+        Ok(positions
+            .map(|(id, sequence)| (PartitionId(id), sequence))
+            .collect())
     }
 }
 
 impl Replica {
-    /// A page, and the last erratum that was looked at where there are more.
-    fn errata(&self, page: &Page) -> Result<(Vec<Erratum>, Option<ErratumAt>), QueryError> {
+    /// A page, how far the list is with it, and whether it is the last.
+    fn errata(
+        &self,
+        page: &Page,
+        mut cursor: Cursor,
+    ) -> Result<(Vec<Erratum>, Cursor, bool), QueryError> {
+        let begun = Instant::now();
         let (seen, registry) = self.seen();
         let latest = registry.latest();
         let area = match page.within.as_str() {
             "" => None,
             within => Some(find("within_place_id", within, latest)?),
         };
-        let known_by = page.asked.as_known_at.unwrap_or(Timestamp::MAX);
-        let after = (page.after.0.as_ref(), page.after.1);
-        let all = self.states.errata(after, known_by, MAX_LOOKED_AT + 1)?;
         let mut errata = Vec::new();
-        let mut last = None;
-        for (looked_at, at) in all.iter().enumerate() {
-            if errata.len() == page.size || looked_at == MAX_LOOKED_AT {
-                return Ok((errata, last));
+        for (looked_at, at) in cursor.clone().rest(&self.states).enumerate() {
+            let is_full = errata.len() == page.size || looked_at == MAX_LOOKED_AT;
+            if is_full || looked_at > 0 && begun.elapsed() > MAX_WORK {
+                return Ok((errata, cursor, false));
             }
-            last = Some(at.clone());
-            let area = area.as_ref();
-            if area.is_some_and(|area| !latest.is_within(&at.place, &area.id)) {
+            let at = at?;
+            cursor.look_at(&at);
+            let in_time = page.known_after.is_none_or(|after| at.known_at > after)
+                && page.known_by.is_none_or(|by| at.known_at <= by);
+            let is_within = |area: &Arc<Place>| latest.is_within(&at.place, &area.id);
+            if !in_time || !area.as_ref().is_none_or(is_within) {
                 continue;
             }
-            let erratum = self.erratum(at, (&seen, &registry), &page.asked)?;
+            let erratum = self.erratum(&at, (&seen, &registry), &page.asked)?;
             errata.extend(erratum.filter(|erratum| !page.only_moved || erratum.states_moved > 0));
         }
-        Ok((errata, None))
+        Ok((errata, cursor, true))
     }
 
     /// One erratum; `None` where its place was not registered by then, which is no place of
@@ -179,7 +240,8 @@ impl Replica {
         let mut resolved = self.resolve(place, (&seen, registry), &asked)?;
         let after = self.known(&resolved)?;
         let before = self.known_up_to(&resolved, at.sequence.saturating_sub(1))?;
-        let taken = self.taken(at, &resolved, (&before, &after), asked.audience)?;
+        let places = family_places(&at.place, resolved.registry);
+        let taken = self.taken(at, (&resolved, &places), (&before, &after), asked.audience)?;
         let published = match taken.since {
             Some(since) => {
                 let end = (at.known_at, at.sequence);
@@ -187,7 +249,6 @@ impl Replica {
             }
             None => Vec::new(),
         };
-        let places = family_places(&at.place, resolved.registry);
         let of_erasure = taken.cause == ErratumCause::Erasure;
         let mut folded_before = Folded::of(family(&resolved, &asked, &before));
         let mut folded_after = Folded::of(family(&resolved, &asked, &after));
@@ -198,13 +259,18 @@ impl Replica {
                 false => None,
             };
             let before = match entry {
-                Some(entry) => self.as_published(entry, (&at.place, &places), moment.0)?,
+                Some(entry) => {
+                    let before = self.as_published(entry, (&at.place, &places), moment.0)?;
+                    // Where nothing was published since, it is of an earlier time.
+                    resolved.as_of = before.found.as_of;
+                    before
+                }
                 None => {
                     let state = folded_before.evaluate(moment.0, at.known_at);
                     self.answer(state, &resolved, &asked)?
                 }
             };
-            let after = folded_after.evaluate(moment.0, at.known_at);
+            let after = folded_after.evaluate(resolved.as_of, at.known_at);
             let after = self.answer(after, &resolved, &asked)?;
             Ok(Moment {
                 has_moved: has_moved(&changes(&before.found, &after.found)),
@@ -255,7 +321,7 @@ impl Replica {
     fn taken(
         &self,
         at: &ErratumAt,
-        resolved: &Resolved<'_>,
+        (resolved, places): (&Resolved<'_>, &[PlaceId]),
         (before, after): (&[Arc<Report>], &[Arc<Report>]),
         audience: Audience,
     ) -> Result<Taken, QueryError> {
@@ -271,7 +337,7 @@ impl Replica {
             });
         }
         let sorted = |reports| sort_out(reports, resolved.registry, audience);
-        let back = taken_back(&sorted(before), &sorted(after));
+        let back = taken_back(&sorted(before), &sorted(after), places);
         let cause = match back.as_slice() {
             [] => ErratumCause::Unspecified,
             back if back.iter().all(|aside| aside.why == Why::Superseded) => {
@@ -284,7 +350,7 @@ impl Replica {
         Ok(Taken {
             cause,
             report: by.map(|by| report_reference(&by.key(), &by.partner_reference)),
-            since: back.iter().map(|aside| aside.report.first_known_at).min(),
+            since: back.iter().map(|aside| aside.since).min(),
             back,
         })
     }
@@ -312,19 +378,6 @@ fn beyond(all: usize, told: usize) -> u32 {
 
 fn count(all: usize) -> u32 {
     u32::try_from(all).unwrap_or(u32::MAX)
-}
-
-/// The erratum after which the page of a token begins.
-fn place_of(token: &PageToken) -> Result<ErratumAt, QueryError> {
-    let mut parts = token.rest.splitn(3, '/');
-    let mut part = || parts.next().ok_or_else(page_token_invalid);
-    let (partition, sequence, place) = (part()?, part()?, part()?);
-    Ok(ErratumAt {
-        known_at: token.second,
-        partition: PartitionId(partition.parse().map_err(|_| page_token_invalid())?),
-        sequence: sequence.parse().map_err(|_| page_token_invalid())?,
-        place: PlaceId::new(place).map_err(|_| page_token_invalid())?,
-    })
 }
 
 #[cfg(test)]

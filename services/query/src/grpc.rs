@@ -54,6 +54,8 @@ pub(crate) struct Handler {
     pub patience: Duration,
     /// As many watches as may be open.
     pub watches: Arc<Semaphore>,
+    /// As many pages of errata as are made at once.
+    pub errata: Arc<Semaphore>,
     pub shutdown: Shutdown,
 }
 

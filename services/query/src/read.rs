@@ -1,5 +1,6 @@
 //! From a request's options to the times of an answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -178,30 +179,54 @@ pub(crate) async fn see_writes(
     }
     let waiting = async {
         for (i, token) in tokens.iter().enumerate() {
-            let invalid = |what: String| {
-                QueryError::field(&format!("{field}[{i}]"), Reason::TokenInvalid, what)
-            };
-            let token = WriteToken::decode(token).map_err(|e| invalid(e.to_string()))?;
-            if token.incarnation != replica.report_incarnation.0 {
-                return Err(invalid(
-                    "belongs to another history of the report log".to_owned(),
-                ));
-            }
-            for (partition, sequence) in token.positions {
-                let partition = PartitionId(partition);
-                let here = partition == PartitionId::REGISTRY
-                    || replica.partitions.contains_key(&partition);
-                if !here {
-                    let what = format!("names partition {partition}, which is not here");
-                    return Err(invalid(what));
-                }
-                see(replica, partition, sequence, patience).await?;
-            }
+            see_write(replica, &format!("{field}[{i}]"), token, patience).await?;
         }
         Ok(())
     };
     match tokio::time::timeout(patience, waiting).await {
         Ok(result) => result,
+        Err(_) => Err(QueryError::NotCaughtUp(patience)),
+    }
+}
+
+/// Waits until what one token names is seen; its positions, by partition.
+pub(crate) async fn see_write(
+    replica: &Arc<Replica>,
+    field: &str,
+    token: &str,
+    patience: Duration,
+) -> Result<BTreeMap<u32, u64>, QueryError> {
+    let invalid = |what: String| QueryError::field(field, Reason::TokenInvalid, what);
+    let token = WriteToken::decode(token).map_err(|e| invalid(e.to_string()))?;
+    if token.incarnation != replica.report_incarnation.0 {
+        let what = "belongs to another history of the report log";
+        return Err(invalid(what.to_owned()));
+    }
+    for &partition in token.positions.keys() {
+        let id = PartitionId(partition);
+        if id != PartitionId::REGISTRY && !replica.partitions.contains_key(&id) {
+            let what = format!("names partition {partition}, which is not here");
+            return Err(invalid(what));
+        }
+    }
+    see_positions(replica, &token.positions, patience).await?;
+    Ok(token.positions)
+}
+
+/// Waits until records are seen, with all that they caused: of each partition one.
+pub(crate) async fn see_positions(
+    replica: &Arc<Replica>,
+    positions: &BTreeMap<u32, u64>,
+    patience: Duration,
+) -> Result<(), QueryError> {
+    let waiting = async {
+        for (&partition, &sequence) in positions {
+            see(replica, PartitionId(partition), sequence, patience).await?;
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(patience, waiting).await {
+        Ok(seen) => seen,
         Err(_) => Err(QueryError::NotCaughtUp(patience)),
     }
 }

@@ -54,6 +54,7 @@ impl Role for QueryRole {
             erasures: self.0.reports.erased().ok().map(|erased| Erasures {
                 known: erased.known,
                 pending: erased.pending,
+                backups_holding: 0,
             }),
             ..RoleStatus::default()
         }

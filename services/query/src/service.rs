@@ -153,6 +153,7 @@ impl Query {
             replica: Arc::clone(&self.replica),
             patience: self.patience,
             watches: Arc::new(Semaphore::new(self.max_watches)),
+            errata: Arc::new(Semaphore::new(1)),
             shutdown: self.shutdown.clone(),
         };
         // Answers may be larger than what is taken in: a thousand explained states.
@@ -181,8 +182,8 @@ async fn open_store(
         cache_bytes: CACHE_BYTES,
         schema: "query",
         // 2: reports are indexed by place and partition. 3: changes by record. 4: links
-        // between reports.
-        schema_version: 4,
+        // between reports. 5: errata by record.
+        schema_version: 5,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);

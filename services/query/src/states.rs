@@ -44,36 +44,14 @@ pub(crate) struct Changes {
     pub errata: u32,
 }
 
-/// Where an erratum stands among all: when it was known, the record that caused it, and the
-/// place. In this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where an erratum stands: when it was known, the record that caused it, and the place. In
+/// this order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ErratumAt {
     pub known_at: Timestamp,
     pub partition: PartitionId,
     pub sequence: u64,
     pub place: PlaceId,
-}
-
-impl ErratumAt {
-    fn key(&self) -> Vec<u8> {
-        let mut key = sortable(self.known_at).to_be_bytes().to_vec();
-        key.extend(self.partition.0.to_be_bytes());
-        key.extend(self.sequence.to_be_bytes());
-        key.extend(self.place.as_str().as_bytes());
-        key
-    }
-
-    fn read(key: &[u8]) -> Option<Self> {
-        let (known_at, rest) = key.split_first_chunk::<8>()?;
-        let (partition, rest) = rest.split_first_chunk::<4>()?;
-        let (sequence, place) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            known_at: time(u64::from_be_bytes(*known_at))?,
-            partition: PartitionId(u32::from_be_bytes(*partition)),
-            sequence: u64::from_be_bytes(*sequence),
-            place: PlaceId::new(std::str::from_utf8(place).ok()?).ok()?,
-        })
-    }
 }
 
 /// How far the state log of a partition was followed.
@@ -154,8 +132,7 @@ impl States {
                 let value = if corrects { vec![1] } else { Vec::new() };
                 batch.put(&self.changes, key.clone(), value);
                 if corrects {
-                    let key = [&known_at.to_be_bytes(), &*key].concat();
-                    batch.put(&self.errata, key, Vec::new());
+                    batch.put(&self.errata, key, known_at.to_be_bytes());
                 }
             }
             if state.registry_sequence != up_to.registry {
@@ -277,30 +254,41 @@ impl States {
         Ok(changed)
     }
 
-    /// Errata after one of them, or known after a time, and known by another; as many as are
-    /// asked for.
+    /// Errata of a partition, of records after one of them, or after a place of it, up to
+    /// another. In the order in which they stand.
     pub(crate) fn errata(
         &self,
-        after: (Option<&ErratumAt>, Option<Timestamp>),
-        known_by: Timestamp,
-        most: usize,
-    ) -> Result<Vec<ErratumAt>, QueryError> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-        let low = match after {
-            (Some(at), _) => Excluded(at.key()),
-            (None, Some(time)) => {
-                Included((sortable(time).saturating_add(1)).to_be_bytes().to_vec())
-            }
-            (None, None) => Unbounded,
+        partition: PartitionId,
+        (after, place): (u64, Option<&PlaceId>),
+        up_to: u64,
+    ) -> impl Iterator<Item = Result<ErratumAt, QueryError>> + use<> {
+        use std::ops::Bound::{Excluded, Included};
+        let key =
+            |sequence: u64| [&partition.0.to_be_bytes()[..], &sequence.to_be_bytes()].concat();
+        let low = match place {
+            Some(place) => Excluded([&*key(after), place.as_str().as_bytes()].concat()),
+            None => Included(key(after.saturating_add(1))),
         };
-        let high = (sortable(known_by).saturating_add(1))
-            .to_be_bytes()
-            .to_vec();
-        let found = self.errata.scan((low, Excluded(high))).take(most);
-        let unreadable = || QueryError::Unreadable("the index of errata");
-        found
-            .map(|item| ErratumAt::read(&item?.0).ok_or_else(unreadable))
-            .collect()
+        let found = self
+            .errata
+            .scan((low, Excluded(key(up_to.saturating_add(1)))));
+        found.map(move |item| {
+            let (key, known_at) = item?;
+            let known_at = known_at.as_slice().try_into().ok().map(u64::from_be_bytes);
+            let rest = key.get(4..).and_then(|rest| rest.split_first_chunk::<8>());
+            let erratum = known_at
+                .and_then(time)
+                .zip(rest)
+                .and_then(|(known_at, rest)| {
+                    Some(ErratumAt {
+                        known_at,
+                        partition,
+                        sequence: u64::from_be_bytes(*rest.0),
+                        place: PlaceId::new(std::str::from_utf8(rest.1).ok()?).ok()?,
+                    })
+                });
+            erratum.ok_or(QueryError::Unreadable("the index of errata"))
+        })
     }
 
     /// When states of a place were published: after a time or at it, and before a record.

@@ -237,11 +237,14 @@ impl Watch {
                     };
                     let (before, now) = (of(after)?, of(until)?);
                     let (before, now) = (registry.at(before), registry.at(now));
-                    let (placed, gone) = selection.moved(partition, (before, now), replica);
+                    let (mut placed, gone) = selection.moved(partition, (before, now), replica);
                     let mut changed = replica.states.changed(partition, (after, until))?;
-                    changed.retain(|place, _| {
-                        selection.watches(place, now) && !placed.contains_key(place)
-                    });
+                    for (place, moved) in &mut placed {
+                        let changes = changed.remove(place).unwrap_or_default();
+                        moved.all += changes.all;
+                        moved.errata += changes.errata;
+                    }
+                    changed.retain(|place, _| selection.watches(place, now));
                     Ok((changed, placed, gone))
                 })
                 .await?;

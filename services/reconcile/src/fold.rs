@@ -145,9 +145,10 @@ impl Folder {
             }
         };
         let last = self.published.entry(&place.id)?;
-        // What is ruled moves no number; whoever watches the place is told all the same.
-        let is_ruled = step.cause == StateCause::Adjudication;
-        if last.is_none() && !folded.has_evidence() && !is_ruled {
+        // What is ruled moves no number, and what is corrected perhaps only the past; whoever
+        // watches the place is told all the same.
+        let is_told = matches!(cause, StateCause::Adjudication | StateCause::Correction);
+        if last.is_none() && !folded.has_evidence() && !is_told {
             return Ok(None);
         }
         let known_at: Timestamp = position.known_at;
@@ -170,7 +171,7 @@ impl Folder {
             resume: Some(resume::outward(&point)),
             cause: cause.into(),
         };
-        let unchanged = !is_ruled
+        let unchanged = !is_told
             && step.same_temper
             && last
                 .is_some_and(|last| last.resume == entry.resume && sides(&last) == sides(&entry));
@@ -208,7 +209,7 @@ impl Folder {
             .reports
             .of_places(self.partition, &family, before, None)?;
         let sorted = |reports| sort_out(reports, step.view, Audience::Clear);
-        Ok(!taken_back(&sorted(&before), &sorted(reports)).is_empty())
+        Ok(!taken_back(&sorted(&before), &sorted(reports), &family).is_empty())
     }
 
     /// The places that changes of the registry bear on, among those with evidence,

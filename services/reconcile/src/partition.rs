@@ -6,6 +6,7 @@ use ascertain_log::{
     Append, AppendError, Incarnation, LogReader, LogWriter, PartitionId, Record, Recorded,
     Sequence, follow_forever,
 };
+use ascertain_proto::inward::record::is_erasure;
 use ascertain_proto::log::v1::StateRecord;
 use ascertain_replica::{ModelNames, RegistryReplica, ReportReplica};
 use ascertain_runtime::{Shutdown, SpaceWait, blocking};
@@ -117,10 +118,12 @@ impl Partition {
             }
             let count = batch.len();
             let from = (incarnation, published_up_to);
-            folder = match self.process(folder, batch, from, &shutdown).await? {
-                Some(folder) => folder,
-                None => break,
-            };
+            for batch in between_erasures(batch) {
+                folder = match self.process(folder, batch, from, &shutdown).await? {
+                    Some(folder) => folder,
+                    None => return Ok(()),
+                };
+            }
             Progress::count(&self.progress.records, count);
             self.note(
                 last.sequence,
@@ -276,6 +279,20 @@ impl Partition {
     }
 }
 
+/// A batch in pieces, each of which an erasure begins: the evidence of a piece is taken in
+/// before any of it is folded, and what came before an erasure is to be folded before it is
+/// gone.
+fn between_erasures(batch: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut pieces: Vec<Vec<Record>> = Vec::new();
+    for record in batch {
+        match pieces.last_mut() {
+            Some(piece) if !is_erasure(&record.body) => piece.push(record),
+            _ => pieces.push(vec![record]),
+        }
+    }
+    pieces
+}
+
 fn append(partition: PartitionId, cause: &Record, state: &StateRecord) -> Append {
     Append {
         partition,
@@ -305,4 +322,45 @@ fn groups(appends: Vec<Append>) -> Vec<Vec<Append>> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use ascertain_domain::time::Timestamp;
+    use ascertain_log::{Chain, Position};
+    use ascertain_proto::log::v1::record_body::Content;
+    use ascertain_proto::log::v1::{Adopt, Erasure, RecordBody};
+
+    use super::*;
+
+    #[test]
+    fn an_erasure_begins_a_piece_of_a_batch() {
+        let record = |sequence: u64, content| Record {
+            position: Position {
+                partition: PartitionId(1),
+                sequence: Sequence(sequence),
+                recorded_at: Timestamp::MIN,
+                known_at: Timestamp::MIN,
+                registry_sequence: Sequence::ZERO,
+                chain: Chain::START,
+            },
+            body: RecordBody {
+                stamp: None,
+                content: Some(content),
+            }
+            .encode_to_vec()
+            .into(),
+            content: Bytes::new(),
+        };
+        let other = || Content::Adopt(Adopt::default());
+        let erasure = || Content::Erasure(Erasure::default());
+        let contents = [other(), other(), erasure(), other(), erasure(), erasure()];
+        let batch = (1..).zip(contents).map(|(i, content)| record(i, content));
+        let pieces = between_erasures(batch.collect());
+        let sequences: Vec<Vec<u64>> = pieces
+            .iter()
+            .map(|piece| piece.iter().map(|r| r.position.sequence.0).collect())
+            .collect();
+        assert_eq!(sequences, [vec![1, 2], vec![3, 4], vec![5], vec![6]]);
+    }
 }

@@ -277,6 +277,7 @@ fn erasures(reports: &ReportReplica) -> Option<Erasures> {
     Some(Erasures {
         known: erased.known,
         pending: erased.pending,
+        backups_holding: 0,
     })
 }
 

@@ -65,6 +65,7 @@ pub async fn start_on(process: &mut Process, machine: Machine) -> anyhow::Result
         node: config.node.clone(),
         max_message_bytes: config.limits.max_message_bytes,
         max_batch_reports: config.limits.max_batch_reports,
+        backups: ascertain_ingest::backups_file(config),
     };
     let ingest = Ingest::begin(settings, log, store, &machine, tasks, shutdown).await?;
 

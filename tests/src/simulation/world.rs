@@ -271,6 +271,7 @@ impl World {
                     node: config.node.clone(),
                     max_message_bytes: config.limits.max_message_bytes,
                     max_batch_reports: config.limits.max_batch_reports,
+                    backups: ascertain_ingest::backups_file(config),
                 };
                 let options = StoreOptions {
                     dir: "ingest".into(),

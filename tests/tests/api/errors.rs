@@ -1394,6 +1394,60 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
         "INVALID_ARGUMENT",
         "tests/tests/errata.rs::bad_questions_about_errata_are_refused",
     ),
+    (
+        "NoteBackup",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "NoteBackup",
+        "INVALID_UUID",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "NoteBackup",
+        "TOO_LONG",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "NoteBackup",
+        "OUT_OF_RANGE",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "NoteBackup",
+        "TOO_MANY_BACKUPS",
+        "RESOURCE_EXHAUSTED",
+        "services/ingest/tests/backups.rs::what_is_noted_outlives_the_store_and_no_more_are_kept_than_can_be_shown",
+    ),
+    (
+        "ListBackups",
+        "NOT_CAUGHT_UP",
+        "UNAVAILABLE",
+        "services/ingest/tests/odd_logs.rs::whoever_comes_while_the_log_is_read_again_is_told_to_come_back",
+    ),
+    (
+        "ForgetBackup",
+        "REQUIRED",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "ForgetBackup",
+        "INVALID_UUID",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "ForgetBackup",
+        "BACKUP_UNKNOWN",
+        "NOT_FOUND",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
 ];
 
 /// What every call may be refused with: reason, code, `file::test`. The last two are those

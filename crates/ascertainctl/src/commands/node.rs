@@ -9,10 +9,11 @@ use std::path::PathBuf;
 
 use ascertain_client::render;
 use ascertain_proto::v1::{
-    Floods, GetNodeDigestRequest, GetNodeStatusRequest, GetNodeStatusResponse, PartitionStatus,
-    RoleDigest, RoleStatus,
+    Erasures, Floods, GetNodeDigestRequest, GetNodeStatusRequest, GetNodeStatusResponse,
+    PartitionStatus, RoleDigest, RoleStatus,
 };
 use prost_types::Timestamp;
+use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::input;
@@ -45,6 +46,18 @@ pub(crate) enum Command {
         /// Back nothing up: check a backup that is there; needs no server
         #[arg(long)]
         verify_only: bool,
+    },
+    /// List the backups that ingest knows, and how many erased reports each may hold
+    ///
+    /// `node backup` notes each. Copies of a backup, or of a data folder, are not known.
+    /// Taken again into the same folder a backup loses what was erased.
+    Backups {
+        /// Only those that may hold something that was erased since
+        #[arg(long)]
+        holding_erased: bool,
+        /// Take a backup that was deleted from the list
+        #[arg(long, value_name = "ID", conflicts_with = "holding_erased")]
+        forget: Option<Uuid>,
     },
     /// Make the logs of a data folder again from a backup; needs no server
     ///
@@ -111,6 +124,10 @@ pub(crate) async fn run(command: Command, context: &mut Context<'_>) -> Result<(
             verify_only: true,
         } => backup::check(&dir, context).await,
         Command::Backup { dir, .. } => backup::take(&dir, context).await,
+        Command::Backups {
+            holding_erased,
+            forget,
+        } => backup::known(holding_erased, forget, context).await,
         Command::Restore { dir, data, replace } => {
             backup::restore((&dir, &data), replace, context).await
         }
@@ -152,9 +169,29 @@ fn status_text(status: &GetNodeStatusResponse, rows: &Rows) -> String {
         for counter in &role.counters {
             text += &format!("{}.{} {}\n", role.role, counter.name, counter.value);
         }
+        if let Some(erasures) = &role.erasures {
+            text += &erasures_text(&role.role, erasures);
+        }
         if let Some(floods) = &role.floods {
             text += &floods_text(&role.role, floods);
         }
+    }
+    text
+}
+
+/// How far a role has erased what it was told to, where there is anything.
+fn erasures_text(role: &str, erasures: &Erasures) -> String {
+    let Erasures {
+        known,
+        pending,
+        backups_holding,
+    } = erasures;
+    let mut text = String::new();
+    if *known > 0 {
+        text += &format!("{role}.erasures {known}, pending {pending}\n");
+    }
+    if *backups_holding > 0 {
+        text += &format!("{role}.backups_holding_erased {backups_holding}\n");
     }
     text
 }

@@ -271,16 +271,20 @@ async fn erase(request: EraseReportRequest, context: &mut Context<'_>) -> Result
     ];
     let rows = || Rows::new(header, [row]);
     context.show("EraseReportResponse", &erased, rows, None)?;
+    for backup in &erased.older_backups {
+        let (id, folder, host) = (&backup.backup_id, &backup.folder, &backup.host);
+        context.say(&format!(
+            "backup {id} in {folder} on {host} may hold it: take it again into the same folder, or \
+             delete it and `node backups --forget` it"
+        ))?;
+    }
     if validate_only {
         return Ok(());
     }
     if !erased.arrived {
         context.say("the report has not arrived; it is erased when it comes")?;
     }
-    context.say(
-        "stores are compacted within seconds: `node status` tells what is pending; \
-         backups lose it when they are taken again",
-    )
+    context.say("stores are compacted within seconds: `node status` tells what is pending")
 }
 
 /// Shows the answer to one report, which holds its acknowledgement.

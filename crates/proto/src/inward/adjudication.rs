@@ -9,6 +9,7 @@ use ascertain_domain::time::Timestamp;
 use ascertain_domain::violation::{Reason, Violation, Violations};
 use prost::Message as _;
 
+use super::text::report_id;
 use super::{enums, reference, text, time};
 use crate::{log, outward, v1};
 
@@ -36,7 +37,7 @@ pub fn check(
     now: Timestamp,
 ) -> Result<Checked, Vec<Violation>> {
     let mut v = Violations::at("");
-    let id = uuid(&request.adjudication_id, "adjudication_id", &mut v);
+    let id = report_id(&request.adjudication_id, "adjudication_id", &mut v);
     let place = place(&request.place, registry, &mut v);
     reason(&request.reason, &mut v);
     let from = time::optional(request.valid_from.as_ref(), "valid_from", &mut v);
@@ -92,8 +93,8 @@ pub fn check_revocation(
     request: &v1::RevokeAdjudicationRequest,
 ) -> Result<(ReportId, ReportId), Vec<Violation>> {
     let mut v = Violations::at("");
-    let id = uuid(&request.revocation_id, "revocation_id", &mut v);
-    let of = uuid(&request.adjudication_id, "adjudication_id", &mut v);
+    let id = report_id(&request.revocation_id, "revocation_id", &mut v);
+    let of = report_id(&request.adjudication_id, "adjudication_id", &mut v);
     if id.is_some() && id == of {
         let what = "is the ruling's own; choose another";
         v.add("revocation_id", Reason::Duplicate, what);
@@ -128,19 +129,6 @@ pub fn revocation(
             submitted_digest: Digest::of(&submitted.encode_to_vec()).0.to_vec(),
         },
     }
-}
-
-fn uuid(given: &str, field: &str, v: &mut Violations) -> Option<ReportId> {
-    let id = ReportId::parse(given);
-    match (id, given) {
-        (Some(_), _) => {}
-        (None, "") => v.add(field, Reason::Required, "is empty; give a UUID"),
-        (None, given) => {
-            let what = format!("`{given}` is no UUID in its hyphenated form");
-            v.add(field, Reason::InvalidUuid, what);
-        }
-    }
-    id
 }
 
 fn reason(given: &str, v: &mut Violations) {
@@ -244,7 +232,7 @@ pub(super) fn read(
     v: &mut Violations,
 ) -> Option<Adjudication> {
     let wire = record.adjudication.clone().unwrap_or_default();
-    let id = uuid(&wire.adjudication_id, "adjudication_id", v)?;
+    let id = report_id(&wire.adjudication_id, "adjudication_id", v)?;
     let partner = PartnerId::new(&stamp.partner_id)
         .map_err(|error| text::add_id_error(&error, "stamp.partner_id", v))
         .ok()?;
@@ -274,7 +262,7 @@ pub(super) fn read(
         }
     } else {
         let revoked = &record.revokes_adjudication_id;
-        Ruling::Revoked(uuid(revoked, "revokes_adjudication_id", v)?)
+        Ruling::Revoked(report_id(revoked, "revokes_adjudication_id", v)?)
     };
     let recorded = stamp.first_recorded_at.as_ref();
     let first_recorded_at = time::required(recorded, "stamp.first_recorded_at", v)?;

@@ -1,8 +1,8 @@
 //! A request to erase.
 
 use ascertain_domain::erasure::Scope;
-use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
-use ascertain_domain::violation::{Reason, Violation, Violations};
+use ascertain_domain::id::{PartnerId, ReportKey};
+use ascertain_domain::violation::{Violation, Violations};
 
 use super::{enums, text};
 use crate::{log, v1};
@@ -16,15 +16,7 @@ pub fn check(
     own: &str,
 ) -> Result<(ReportKey, Scope, log::v1::Erasure), Vec<Violation>> {
     let mut v = Violations::at("");
-    let report = ReportId::parse(&request.report_id);
-    match (report, request.report_id.as_str()) {
-        (Some(_), _) => {}
-        (None, "") => v.add("report_id", Reason::Required, "is empty; give a UUID"),
-        (None, id) => {
-            let what = format!("`{id}` is no UUID in its hyphenated form");
-            v.add("report_id", Reason::InvalidUuid, what);
-        }
-    }
+    let report = text::report_id(&request.report_id, "report_id", &mut v);
     let partner = match request.partner_id.as_str() {
         "" => own,
         partner => partner,

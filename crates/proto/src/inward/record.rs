@@ -82,6 +82,18 @@ pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
     }
 }
 
+/// Whether a body says that a report is erased; read without the rest.
+#[must_use]
+pub fn is_erasure(bytes: &[u8]) -> bool {
+    /// A body of which only an erasure is read.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Peeked {
+        #[prost(message, optional, tag = "5")]
+        erasure: Option<log::v1::Erasure>,
+    }
+    Peeked::decode(bytes).is_ok_and(|body| body.erasure.is_some())
+}
+
 fn erasure_of(erasure: &log::v1::Erasure) -> Result<Body, DecodeError> {
     let mut v = Violations::at("erasure");
     let partner = PartnerId::new(&erasure.partner_id)

@@ -22,6 +22,20 @@ pub(super) fn check_line(text: &str, characters_at_most: usize, field: &str, v: 
     characters(text, |_| false, field, v);
 }
 
+/// Reads a required id that its sender chose: of a report or of a ruling.
+pub(super) fn report_id(given: &str, field: &str, v: &mut Violations) -> Option<ReportId> {
+    let id = ReportId::parse(given);
+    match (id, given) {
+        (Some(_), _) => {}
+        (None, "") => v.add(field, Reason::Required, "is empty; give a UUID"),
+        (None, given) => {
+            let what = format!("`{given}` is no UUID in its hyphenated form");
+            v.add(field, Reason::InvalidUuid, what);
+        }
+    }
+    id
+}
+
 fn bounded(text: &str, limit: Limit, field: &str, v: &mut Violations) {
     let (size, most, unit) = match limit {
         // Bytes bound characters from above: short texts need no counting.

@@ -1,6 +1,6 @@
 //! Taking what was erased out of the reports of a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use ascertain_domain::erasure::Scope;
@@ -12,6 +12,9 @@ use ascertain_store::Batch;
 
 use super::{ErasedReport, ReportReplica, Staged, link_prefix, place_prefix, record_key, tail_u64};
 use crate::ReplicaError;
+
+/// Reports by sequence, with when each was known.
+type Together = BTreeMap<u64, (Timestamp, Arc<Report>)>;
 
 impl ReportReplica {
     /// Erases what a report holds; tells what was known of it where all of it goes.
@@ -25,7 +28,7 @@ impl ReportReplica {
     ) -> Result<ErasedReport, ReplicaError> {
         let prefix = link_prefix(partition.0, &key.partner, key.report);
         let in_batch = prefix.get(4..).unwrap_or_default().to_vec();
-        let mut recordings: BTreeMap<u64, (Timestamp, Arc<Report>)> = BTreeMap::new();
+        let mut recordings = Together::new();
         for (sequence, known_at, report) in staged.named.get(&in_batch).into_iter().flatten() {
             recordings.insert(*sequence, (*known_at, Arc::clone(report)));
         }
@@ -73,6 +76,7 @@ impl ReportReplica {
             cache.remove(&(partition.0, sequence));
             drop(cache);
             gone.recordings.push((Sequence(sequence), known_at));
+            self.part(partition, (sequence, &together), &places, (staged, batch))?;
             gone.bore_on.append(&mut places);
         }
         // What the log has erased already was here before a store was made anew.
@@ -87,6 +91,27 @@ impl ReportReplica {
         gone.bore_on.sort();
         gone.bore_on.dedup();
         Ok(gone)
+    }
+
+    /// Takes what was linked to a report that is gone out of the places on which it bore by
+    /// that link alone: each stands where those name that are linked to it still.
+    fn part(
+        &self,
+        partition: PartitionId,
+        (gone, together): (u64, &Together),
+        places: &[PlaceId],
+        (staged, batch): (&Staged, &mut Batch),
+    ) -> Result<(), ReplicaError> {
+        for (sequence, (_, report)) in together.iter().filter(|(other, _)| **other != gone) {
+            let left = self.linked(partition, report, staged)?;
+            let left: BTreeSet<PlaceId> = left.values().flat_map(|(_, r)| r.places()).collect();
+            for place in places.iter().filter(|place| !left.contains(*place)) {
+                let mut key = place_prefix(place, partition.0);
+                key.extend(sequence.to_be_bytes());
+                batch.delete(&self.places, key);
+            }
+        }
+        Ok(())
     }
 }
 

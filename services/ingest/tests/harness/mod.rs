@@ -68,6 +68,7 @@ impl Node {
             node: "test".to_owned(),
             max_message_bytes: 4 << 20,
             max_batch_reports: 1_000,
+            backups: folder.path().join("backups.json"),
         };
         let ingest = Ingest::start(
             settings,

@@ -4,14 +4,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ascertain_backup::{LogPart, Manifest, Mended, Progress, Source};
+use ascertain_client::render;
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
+use ascertain_proto::v1::{Backup, ForgetBackupRequest, ListBackupsRequest};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::output::{Context, Rows};
 
 const HEADER: &[&str] = &["log", "partition", "last_sequence", "known_at", "chain"];
+
+const KNOWN_HEADER: &[&str] = &[
+    "backup_id",
+    "host",
+    "folder",
+    "begun_at",
+    "finished_at",
+    "erased_reports_held",
+];
 
 /// Takes a backup.
 pub(crate) async fn take(dir: &Path, context: &mut Context<'_>) -> Result<(), Failure> {
@@ -28,7 +40,8 @@ pub(crate) async fn take(dir: &Path, context: &mut Context<'_>) -> Result<(), Fa
         states: Arc::new(RemoteLog::new(states.channel(), LogKind::States)),
     };
     let talk = &mut *context.talk;
-    let taken = ascertain_backup::take(&source, dir, told(talk, "copied")).await?;
+    let note = async |note| reports.note_backup(note).await.map(drop);
+    let taken = ascertain_backup::take(&source, dir, note, told(talk, "copied")).await?;
     let kind = if taken.was_incremental {
         "added to"
     } else {
@@ -39,6 +52,43 @@ pub(crate) async fn take(dir: &Path, context: &mut Context<'_>) -> Result<(), Fa
         "{kind} {dir}: {new} new records, all of it checked"
     ))?;
     show(&taken.manifest, json!({ "newRecords": new }), context)
+}
+
+/// Lists the backups that are known, or takes one from the list.
+pub(crate) async fn known(
+    holding_erased_only: bool,
+    forget: Option<Uuid>,
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let client = context.writer()?;
+    if let Some(id) = forget {
+        let request = ForgetBackupRequest {
+            backup_id: id.to_string(),
+        };
+        let response = client.forget_backup(request).await?;
+        let rows = || Rows::new(&["backup_id"], [vec![id.to_string()]]);
+        let text = format!("{id} is not known any more\n");
+        return context.show("ForgetBackupResponse", &response, rows, Some(text));
+    }
+    let request = ListBackupsRequest {
+        holding_erased_only,
+    };
+    let response = client.list_backups(request).await?;
+    let rows = || Rows::new(KNOWN_HEADER, response.backups.iter().map(known_row));
+    let none = response.backups.is_empty();
+    let text = none.then(|| "no such backup is known\n".to_owned());
+    context.show("ListBackupsResponse", &response, rows, text)
+}
+
+fn known_row(backup: &Backup) -> Vec<String> {
+    vec![
+        backup.backup_id.clone(),
+        backup.host.clone(),
+        backup.folder.clone(),
+        render::time(backup.begun_at.as_ref()),
+        render::time(backup.finished_at.as_ref()),
+        backup.erased_reports_held.to_string(),
+    ]
 }
 
 /// Checks a backup.

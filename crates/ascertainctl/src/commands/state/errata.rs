@@ -14,7 +14,10 @@ pub(crate) struct Args {
     /// Only this place and those below it, by id, code or name
     #[arg(long, value_name = "PLACE")]
     within: Option<String>,
-    /// Only what became known after this (RFC 3339), such as the knownUpTo of the list before
+    /// Only what came since the list that ended with this token (feedToken)
+    #[arg(long, value_name = "TOKEN")]
+    since: Option<String>,
+    /// Only what became known after this (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = time)]
     known_after: Option<Timestamp>,
     /// Only what was known by then (RFC 3339)
@@ -34,7 +37,8 @@ const HEADER: &[&str] = &[
     "cause",
     "by",
     "states_moved",
-    "states",
+    "states_looked_at",
+    "states_published",
     "as_of",
     "status_before",
     "leading_before",
@@ -52,6 +56,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let request = ListErrataRequest {
         within_place_id: args.within.unwrap_or_default(),
+        feed_token: args.since.unwrap_or_default(),
         known_after: args.known_after,
         as_known_at: args.as_known_at,
         only_moved: args.only_moved,
@@ -63,7 +68,13 @@ pub(crate) async fn run(
     let rows = || Rows::new(HEADER, response.errata.iter().map(row));
     let none = response.errata.is_empty();
     let text = none.then(|| format!("no errata known up to {up_to}\n"));
-    context.show("ListErrataResponse", &response, rows, text)
+    context.show("ListErrataResponse", &response, rows, text)?;
+    match &*response.feed_token {
+        "" => Ok(()),
+        token => context.say(&format!(
+            "known up to {up_to}; for what comes: --since {token}"
+        )),
+    }
 }
 
 fn row(erratum: &Erratum) -> Vec<String> {
@@ -82,6 +93,7 @@ fn row(erratum: &Erratum) -> Vec<String> {
         by.unwrap_or_else(|| "-".to_owned()),
         erratum.states_moved.to_string(),
         erratum.states_looked_at.to_string(),
+        erratum.published_states.to_string(),
         render::time(as_of.as_ref()),
     ];
     cells.extend(super::told(erratum.before.as_ref()));
