@@ -16,7 +16,7 @@ use ascertain_proto::v1::{
     VerifyNodeRequest,
 };
 use ascertain_standalone::scenario::Scenario;
-use ascertain_tests::{Digests, Node, digests, state_entries};
+use ascertain_tests::{Digests, Node, binaries, digests, state_entries};
 
 const AS_OF: &str = "2025-01-01T00:00:00Z";
 
@@ -375,6 +375,50 @@ async fn a_store_that_lies_is_found_by_verification() {
         "{problems:?}"
     );
     assert!(!found.differences.is_empty());
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_which_backups_are_known_and_forgets_those_that_are_gone() {
+    let (data, backup) = (dir(), dir());
+    let (node, scenario) = started(data.path()).await;
+    node.submit(&reports(&scenario, 0, 10)).await.unwrap();
+    let (url, folder) = (node.url(), backup.path().to_owned());
+    let erased = reports(&scenario, 0, 1).remove(0).report.unwrap().report_id;
+    let said = tokio::task::spawn_blocking(move || {
+        let program = binaries().unwrap().join("ascertainctl");
+        let ctl = |arguments: &[&str]| {
+            let mut command = std::process::Command::new(&program);
+            let ended = command.args(["--endpoint", &url]).args(arguments).output();
+            let ended = ended.unwrap();
+            assert!(ended.status.success(), "{arguments:?}: {ended:?}");
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            text(ended.stdout) + &text(ended.stderr)
+        };
+        let folder = folder.display().to_string();
+        ctl(&["node", "backup", &folder]);
+        let known = ctl(&["-o", "csv", "node", "backups"]);
+        let row = known.lines().find(|line| line.contains(&folder)).unwrap();
+        let id = row.split(',').next().unwrap().to_owned();
+        let none = ctl(&["node", "backups", "--holding-erased"]);
+        let erased = ctl(&[
+            "report", "erase", &erased, "--scope", "report", "--ground", "safety",
+        ]);
+        let holding = ctl(&["node", "backups", "--holding-erased"]);
+        let status = ctl(&["node", "status"]);
+        ctl(&["node", "backups", "--forget", &id]);
+        let forgotten = ctl(&["node", "backups"]);
+        (id, folder, [none, erased, holding, status, forgotten])
+    });
+    let (id, folder, [none, erased, holding, status, forgotten]) = said.await.unwrap();
+    assert!(none.contains("no such backup is known"), "{none}");
+    assert!(erased.contains(&id) && erased.contains(&folder), "{erased}");
+    assert!(holding.contains(&id), "{holding}");
+    assert!(
+        status.contains("ingest.backups_holding_erased 1"),
+        "{status}"
+    );
+    assert!(forgotten.contains("no such backup is known"), "{forgotten}");
     node.stop().await;
 }
 
