@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::ReportKey;
-use ascertain_domain::tombstone::tombstone;
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::{Erase, LogReader, LogWriter, PartitionId, Record, Sequence};
 use ascertain_log_file::FileLog;
 use ascertain_proto::inward::record::{Body, decode_body};
@@ -54,7 +54,7 @@ impl Erased {
         let key = report.key();
         let tombstone = match self.0.get(&key)? {
             Scope::Content => None,
-            Scope::Report => Some(tombstone(&record.body, &key, &report.places()).into()),
+            Scope::Report => Some(Tombstone::of(&report).in_place_of(&record.body).into()),
         };
         Some(Erase {
             partition: record.position.partition,

@@ -345,7 +345,12 @@ mod tests {
         };
         let mut whole = Vec::new();
         encode(&mut whole, &position, &append(1, &body), false, 77);
-        let tombstone = ascertain_domain::tombstone::tombstone(body.as_bytes(), &key, &[]);
+        let left = ascertain_domain::tombstone::Tombstone {
+            key,
+            links: Vec::new(),
+            places: Vec::new(),
+        };
+        let tombstone = left.in_place_of(body.as_bytes());
         let gone = erased(&whole, Some(&tombstone), 77).unwrap();
         assert!(!gone.windows(6).any(|six| six == b"report"));
         let read = parse(&gone, 77).map_err(|flaw| flaw.to_string()).unwrap();

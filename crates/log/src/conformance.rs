@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
-use ascertain_domain::tombstone::{erased_report, tombstone};
+use ascertain_domain::tombstone::Tombstone;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -385,7 +385,12 @@ async fn what_is_erased_is_gone_and_the_chain_goes_on(log: Arc<dyn LogWriter>) {
         sequence: Sequence(sequence),
         tombstone,
     };
-    let stone = Bytes::from(tombstone(body(1).as_bytes(), &key, &[]));
+    let left = Tombstone {
+        key,
+        links: Vec::new(),
+        places: Vec::new(),
+    };
+    let stone = Bytes::from(left.in_place_of(body(1).as_bytes()));
     // One loses its content, another its body, too; a third is erased twice.
     for _ in 0..2 {
         let what = vec![
@@ -409,7 +414,7 @@ async fn what_is_erased_is_gone_and_the_chain_goes_on(log: Arc<dyn LogWriter>) {
         assert_eq!(record.position.chain, chain);
     }
     assert_eq!(records[0].body, body(0));
-    assert_eq!(erased_report(&records[1].body), Some((key, Vec::new())));
+    assert_eq!(Tombstone::read(&records[1].body), Some(left));
     assert_eq!(records[2].content, format!("content of {}", body(2)));
     for erased in [0, 1, 3] {
         assert!(records[erased].content.is_empty());

@@ -56,9 +56,9 @@ impl RecordsDigest {
                 self.changes.insert(("adjudication", id, digest));
             }
             // It knows the digest of what was.
-            Body::Erased(key, _) => {
+            Body::Erased(tombstone) => {
                 let digest = body_digest(&record.body);
-                let known = self.reports.entry(key).or_insert(digest);
+                let known = self.reports.entry(tombstone.key).or_insert(digest);
                 *known = digest.min(*known);
             }
             // They belong to one log.

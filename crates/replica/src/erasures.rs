@@ -2,6 +2,7 @@
 
 use ascertain_domain::id::{PlaceId, ReportKey};
 use ascertain_domain::time::Timestamp;
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::{PartitionId, Position, Sequence};
 use ascertain_store::{Batch, Family, Store};
 
@@ -13,8 +14,9 @@ use crate::{ErasedReport, ReplicaError};
 /// pure     partition u32                of these in files that were compacted u64; only the
 ///                                       compactor writes it
 /// bore     partition u32, sequence u64  recordings u32, each sequence u64 and known_at i64,
-///                                       then places, line by line
-/// stone    partition u32, partner, 0, uuid, sequence u64   known_at i64, places line by line
+///                                       then length u32 and places on which it bore, line by
+///                                       line, then those that it named
+/// stone    partition u32, partner, 0, uuid, sequence u64   known_at i64, tombstone
 /// ```
 #[derive(Clone)]
 pub(crate) struct Erasures {
@@ -62,14 +64,14 @@ impl Erasures {
     pub(crate) fn note_tombstone(
         &self,
         at: &Position,
-        key: &ReportKey,
-        places: &[PlaceId],
+        stone: &Tombstone,
+        body: &[u8],
         batch: &mut Batch,
     ) {
-        let mut stored = stone_prefix(at.partition, key);
+        let mut stored = stone_prefix(at.partition, &stone.key);
         stored.extend(at.sequence.0.to_be_bytes());
         let known_at = at.known_at.micros().to_be_bytes();
-        batch.put(&self.stones, stored, [&known_at, &*lines(places)].concat());
+        batch.put(&self.stones, stored, [&known_at, body].concat());
     }
 
     /// The tombstones of a report in a partition.
@@ -77,18 +79,18 @@ impl Erasures {
         &self,
         partition: PartitionId,
         key: &ReportKey,
-    ) -> Result<Vec<Recording>, ReplicaError> {
+    ) -> Result<Vec<Stone>, ReplicaError> {
         let unreadable = || ReplicaError::Unreadable("a tombstone");
         let stones = self.stones.scan_prefix(stone_prefix(partition, key));
         let stones = stones.map(|item| {
             let (key, value) = item?;
             let sequence = key.last_chunk::<8>().ok_or_else(unreadable)?;
-            let (known_at, places) = value.split_first_chunk::<8>().ok_or_else(unreadable)?;
+            let (known_at, body) = value.split_first_chunk::<8>().ok_or_else(unreadable)?;
             let known_at = Timestamp::from_micros(i64::from_be_bytes(*known_at));
             let known_at = known_at.map_err(|_| unreadable())?;
             let sequence = Sequence(u64::from_be_bytes(*sequence));
-            let places = read_lines(places).ok_or_else(unreadable)?;
-            Ok(((sequence, known_at), places))
+            let stone = Tombstone::read(body).ok_or_else(unreadable)?;
+            Ok(((sequence, known_at), stone))
         });
         stones.collect()
     }
@@ -112,7 +114,11 @@ impl Erasures {
             value.extend(sequence.0.to_be_bytes());
             value.extend(known_at.micros().to_be_bytes());
         }
-        value.extend(lines(&gone.bore_on));
+        let bore_on = lines(&gone.bore_on);
+        let length = u32::try_from(bore_on.len()).unwrap_or(u32::MAX);
+        value.extend(length.to_be_bytes());
+        value.extend(bore_on);
+        value.extend(lines(&gone.named));
         batch.put(&self.gone, gone_key(at), value);
     }
 
@@ -154,8 +160,8 @@ impl Erasures {
     }
 }
 
-/// Where a report stood, when that was known, and on which places it bore.
-type Recording = ((Sequence, Timestamp), Vec<PlaceId>);
+/// Where a report stood, when that was known, and what is left of it.
+pub(crate) type Stone = ((Sequence, Timestamp), Tombstone);
 
 fn number(family: &Family, key: &[u8]) -> Result<u64, ReplicaError> {
     family.get(key)?.map_or(Ok(0), |value| read(&value))
@@ -196,7 +202,10 @@ fn read_gone(value: &[u8]) -> Option<ErasedReport> {
         let sequence = Sequence(u64::from_be_bytes(*sequence));
         gone.recordings.push((sequence, known_at));
     }
-    gone.bore_on = read_lines(rest)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (bore_on, named) = rest.split_at_checked(length)?;
+    (gone.bore_on, gone.named) = (read_lines(bore_on)?, read_lines(named)?);
     Some(gone)
 }
 

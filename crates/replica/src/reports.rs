@@ -30,7 +30,7 @@ use ascertain_store::{Batch, Family, Store};
 use bytes::{Buf, Bytes};
 
 use crate::adjudications::Adjudications;
-use crate::erasures::{Erased, Erasures};
+use crate::erasures::{Erased, Erasures, Stone};
 use crate::{ReplicaError, SetDigest};
 
 /// Decoded reports that are kept at hand; above this all are let go.
@@ -53,8 +53,8 @@ pub struct ReportReplica {
 
 /// A report with its sequence and knowledge time.
 type Recorded = (u64, Timestamp, Arc<Report>);
-/// Where a report stood that is gone, and the places that it named.
-type Tombstone = ((Sequence, Timestamp), Vec<PlaceId>);
+/// Reports by sequence, with when each was known.
+type Together = BTreeMap<u64, (Timestamp, Arc<Report>)>;
 
 /// What a batch holds that the store does not yet: reports by what they are called and by
 /// what they name, with sequence and knowledge time.
@@ -64,7 +64,7 @@ struct Staged {
     /// What the store still has, and is deleted with this batch.
     erased: BTreeSet<u64>,
     /// Tombstones that the batch holds.
-    tombstones: HashMap<ReportKey, Vec<Tombstone>>,
+    tombstones: HashMap<ReportKey, Vec<Stone>>,
 }
 
 /// What taking a record in found.
@@ -99,8 +99,11 @@ pub struct BearsOn {
 pub struct ErasedReport {
     /// Its recordings in the partition, with their knowledge times, by sequence.
     pub recordings: Vec<(Sequence, Timestamp)>,
-    /// The places on which it bore, sorted.
+    /// The places on which it bore, by itself or by what is linked to it; sorted. A store that
+    /// was made anew since does not know of the links any more.
     pub bore_on: Vec<PlaceId>,
+    /// Those of them that it named itself, sorted: as many in every store.
+    pub named: Vec<PlaceId>,
 }
 
 /// A stored record.
@@ -194,11 +197,12 @@ impl ReportReplica {
                     self.adjudications.stage(record, &adjudication.place, batch);
                     Taken::Adjudication(adjudication.place)
                 }
-                Body::Erased(key, places) => {
+                Body::Erased(stone) => {
                     self.erasures
-                        .note_tombstone(&record.position, &key, &places, batch);
+                        .note_tombstone(&record.position, &stone, &record.body, batch);
                     let at = (record.position.sequence, record.position.known_at);
-                    staged.tombstones.entry(key).or_default().push((at, places));
+                    let stones = staged.tombstones.entry(stone.key.clone()).or_default();
+                    stones.push((at, stone));
                     Taken::Other
                 }
                 Body::Registry(..) => Taken::Other,
@@ -261,17 +265,26 @@ impl ReportReplica {
     fn linked(
         &self,
         partition: PartitionId,
-        report: &Arc<Report>,
+        report: &Report,
         staged: &Staged,
-    ) -> Result<BTreeMap<u64, (Timestamp, Arc<Report>)>, ReplicaError> {
-        let mut found = BTreeMap::new();
+    ) -> Result<Together, ReplicaError> {
+        self.naming(partition, (&report.partner, vec![report.id]), staged)
+    }
+
+    /// The reports of a partner that have ids or name them, with all that is linked to those.
+    fn naming(
+        &self,
+        partition: PartitionId,
+        (partner, mut ids): (&PartnerId, Vec<ReportId>),
+        staged: &Staged,
+    ) -> Result<Together, ReplicaError> {
+        let mut found = Together::new();
         let mut asked = BTreeSet::new();
-        let mut ids = vec![report.id];
         while let Some(id) = ids.pop() {
             if !asked.insert(id) {
                 continue;
             }
-            let prefix = link_prefix(partition.0, &report.partner, id);
+            let prefix = link_prefix(partition.0, partner, id);
             let mut add = |sequence, known_at, report: Arc<Report>| {
                 ids.extend(report.links.to().chain(std::iter::once(report.id)));
                 found.insert(sequence, (known_at, report));

@@ -4,7 +4,9 @@
 
 use ascertain_domain::id::PlaceId;
 use ascertain_domain::time::Timestamp;
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::{Chain, Incarnation, PartitionId, Position, Record, Sequence};
+use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log::v1::{Erasure, RecordBody, RecordedReport, Stamp, record_body::Content};
 use ascertain_proto::v1;
 use ascertain_replica::{ReportReplica, Taken};
@@ -240,6 +242,29 @@ fn what_was_linked_is_erased_in_any_order_and_leaves_no_trace() {
             }
         }
     }
+}
+
+#[test]
+fn a_tombstone_tells_on_what_else_its_report_bore() {
+    // The second took back what it corrects, and is known as a tombstone only.
+    let home = Home::new();
+    home.take(&[report(1, 1, "hama", None)]);
+    let body = report(2, 2, "homs", Some(1)).body;
+    let Ok(Body::Report(second)) = decode_body(&body) else {
+        unreachable!("it is a report");
+    };
+    let stone = Record {
+        body: Tombstone::of(&second).in_place_of(&body).into(),
+        ..report(2, 2, "homs", Some(1))
+    };
+    let taken = home.take(&[stone, erasure(3, 2, v1::ErasureScope::Report)]);
+    let Taken::Erasure(_, _, gone) = &taken[1] else {
+        unreachable!("{taken:?}");
+    };
+    let ids =
+        |places: &[PlaceId]| -> Vec<String> { places.iter().map(ToString::to_string).collect() };
+    assert_eq!(ids(&gone.bore_on), ["hama", "homs"]);
+    assert_eq!(ids(&gone.named), ["homs"]);
 }
 
 #[test]

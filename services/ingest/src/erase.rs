@@ -7,7 +7,7 @@ use std::time::Duration;
 use ascertain_access::Caller;
 use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::ReportKey;
-use ascertain_domain::tombstone::tombstone;
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::{Append, AppendError, Erase, PartitionId, Recorded, Sequence};
 use ascertain_proto::inward::erasure::check;
 use ascertain_proto::inward::record::{Body, decode_body};
@@ -166,7 +166,7 @@ impl Core {
         for (partition, sequence) in self.ledger.recordings(key)? {
             let (partition, sequence) = (PartitionId(partition), Sequence(sequence));
             // Rulings have ids of the same kind, and are not erased.
-            let Some(stone) = self.tombstone(partition, sequence, key).await? else {
+            let Some(stone) = self.tombstone(partition, sequence).await? else {
                 continue;
             };
             erase.push(Erase {
@@ -185,15 +185,13 @@ impl Core {
         &self,
         partition: PartitionId,
         sequence: Sequence,
-        key: &ReportKey,
     ) -> Result<Option<Bytes>, ReplayError> {
         let before = Sequence(sequence.0.saturating_sub(1));
         let mut stone = None;
         replay(self.log.as_ref(), partition, before, sequence, |records| {
             for record in records {
                 if let Ok(Body::Report(report)) = decode_body(&record.body) {
-                    let places = report.places();
-                    stone = Some(tombstone(&record.body, key, &places).into());
+                    stone = Some(Tombstone::of(&report).in_place_of(&record.body).into());
                 }
             }
             Ok(())

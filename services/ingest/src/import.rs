@@ -111,7 +111,7 @@ async fn import_one(core: &Arc<Core>, caller: &Caller, record: v1::ImportedRecor
             let id = ruled.id.to_string();
             (id, import_ruling(core, record, &ruled.place, &wire).await)
         }
-        Body::Erased(key, _) => (key.report.to_string(), Err(Refusal::erased())),
+        Body::Erased(tombstone) => (tombstone.key.report.to_string(), Err(Refusal::erased())),
         Body::Adopt { .. } => {
             let what = "belongs to the log that it stands in; leave it out";
             (

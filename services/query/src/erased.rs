@@ -76,7 +76,7 @@ impl Tombstones {
         let Some(since) = gone.recordings.iter().map(|(_, known)| *known).min() else {
             return;
         };
-        for place in &gone.bore_on {
+        for place in &gone.named {
             let mut key = place.as_str().as_bytes().to_vec();
             key.push(0);
             key.extend(sortable(position.known_at).to_be_bytes());

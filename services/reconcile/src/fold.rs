@@ -145,9 +145,13 @@ impl Folder {
             }
         };
         let last = self.published.entry(&place.id)?;
-        // What is ruled moves no number, and what is corrected perhaps only the past; whoever
-        // watches the place is told all the same.
-        let is_told = matches!(cause, StateCause::Adjudication | StateCause::Correction);
+        // What is ruled moves no number, and what is corrected or erased perhaps only the past;
+        // whoever watches the place is told all the same. And after a stop the entries here may
+        // know nothing of an entry that was published with what is erased now.
+        let is_told = matches!(
+            cause,
+            StateCause::Adjudication | StateCause::Correction | StateCause::Erasure
+        );
         if last.is_none() && !folded.has_evidence() && !is_told {
             return Ok(None);
         }

@@ -203,7 +203,7 @@ async fn open_store(config: &Config, machine: &Machine) -> anyhow::Result<Arc<St
         cache_bytes: CACHE_BYTES,
         schema: "reconcile",
         // 2: reports are indexed by place and partition. 3: links between reports.
-        schema_version: 3,
+        schema_version: 4,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);

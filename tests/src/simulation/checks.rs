@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ascertain_log::{Incarnation, LogReader as _, MemoryLog, PartitionId, Record, Sequence};
+use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::inward::submission::submitted_digest;
 use ascertain_proto::log::v1::{RecordBody, StateRecord, record_body::Content};
 use ascertain_proto::token::WriteToken;
@@ -16,6 +17,7 @@ use prost::Message as _;
 use super::clients::{Book, Told};
 use super::log::FaultyLog;
 use super::readers::{answer_now, sees_write};
+use super::said::PLACES;
 use super::world::{PLACE_PARTITIONS, Service, World};
 
 /// How long a world may take to catch up once nothing fails any more.
@@ -35,19 +37,20 @@ async fn records(log: &MemoryLog) -> anyhow::Result<Vec<Vec<Record>>> {
     Ok(all)
 }
 
-/// Waits until reconcile and query have all that the report log has.
+/// Waits until all have what the report log has, and nothing is to be erased any more.
 async fn caught_up(world: &World) -> anyhow::Result<()> {
     let waiting = async {
         loop {
             let ends = world.reports.inner().ends().await?;
-            let mut behind = world.role(Service::Ingest).is_none();
-            for service in [Service::Reconcile, Service::Query] {
+            let mut behind = false;
+            for service in Service::ALL {
                 let Some(role) = world.role(service) else {
                     behind = true;
                     continue;
                 };
                 let status = role.status().await;
                 behind |= !status.serving || status.partitions.len() != ends.len();
+                behind |= status.erasures.is_some_and(|erasures| erasures.pending > 0);
                 behind |= status
                     .partitions
                     .iter()
@@ -71,8 +74,10 @@ pub(crate) async fn all(world: &Arc<World>, book: &Book) -> anyhow::Result<()> {
     let log = records(world.reports.inner()).await?;
     reports_stand_once(&log, &told)?;
     registry_stands_once(&log)?;
-    for acknowledged in told.acknowledged.values() {
-        sees_write(world, acknowledged, true).await?;
+    for (id, acknowledged) in &told.acknowledged {
+        if !told.erased.contains_key(id) {
+            sees_write(world, acknowledged, true).await?;
+        }
     }
     let undisturbed = undisturbed(world).await?;
     let same = same_as(world, &undisturbed, &told).await;
@@ -85,12 +90,30 @@ pub(crate) async fn all(world: &Arc<World>, book: &Book) -> anyhow::Result<()> {
 fn reports_stand_once(log: &[Vec<Record>], told: &Told) -> anyhow::Result<()> {
     let mut found: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
     for record in log.iter().flatten() {
+        let (partition, sequence) = (record.position.partition.0, record.position.sequence.0);
+        if let Ok(Body::Erased(tombstone)) = decode_body(&record.body) {
+            let id = tombstone.key.report.to_string();
+            anyhow::ensure!(
+                told.erased.get(&id) == Some(&v1::ErasureScope::Report),
+                "{id} is erased, and nobody asked for it"
+            );
+            found.entry(id).or_default().insert(partition, sequence);
+            continue;
+        }
         let body = RecordBody::decode(record.body.clone())?;
         let Some(Content::Report(recorded)) = body.content else {
             continue;
         };
         let id = recorded.report.clone().unwrap_or_default().report_id;
-        let (partition, sequence) = (record.position.partition.0, record.position.sequence.0);
+        match told.erased.get(&id) {
+            Some(v1::ErasureScope::Report) => anyhow::bail!(
+                "{id} stands at {sequence} in {partition}, and was erased; acknowledged {:?}, {:?}",
+                WriteToken::decode(&told.acknowledged[&id].token),
+                told.erased
+            ),
+            Some(_) => anyhow::ensure!(record.content.is_empty(), "the words of {id} stand"),
+            None => {}
+        }
         let acknowledged = told.acknowledged.get(&id);
         let acknowledged =
             acknowledged.with_context(|| format!("{id} stands, and was not acknowledged"))?;
@@ -170,8 +193,9 @@ async fn same_as(world: &World, other: &World, told: &Told) -> anyhow::Result<()
     let expected = records(other.states.inner()).await?;
     for (partition, (states, expected)) in states.iter().zip(&expected).enumerate() {
         let differing = states.iter().zip(expected).position(|(a, b)| a != b);
+        // What was published of a report before it was erased cannot be made again.
         anyhow::ensure!(
-            differing.is_none() && states.len() == expected.len(),
+            !told.erased.is_empty() || differing.is_none() && states.len() == expected.len(),
             "the state logs differ in partition {partition} at {differing:?}, of {} and {}:\n{}\n{}",
             states.len(),
             expected.len(),
@@ -179,11 +203,16 @@ async fn same_as(world: &World, other: &World, told: &Told) -> anyhow::Result<()
             entry_at(expected, differing)
         );
     }
+    if !told.erased.is_empty() {
+        // Nor what was answered.
+        answers_alike(world, other).await?;
+    }
     let as_of = outward::timestamp(world.chance.now());
     let [here, there] = [digests(world, as_of).await?, digests(other, as_of).await?];
     anyhow::ensure!(here == there, "the digests differ: {here:?}, {there:?}");
     world.chance.event(format_args!("digests {here:?}"));
-    for (request, answer) in &told.answers {
+    let answers = told.answers.iter().filter(|_| told.erased.is_empty());
+    for (request, answer) in answers {
         for (whose, world) in [("later", world), ("undisturbed", other)] {
             let now = answer_now(world, request).await?;
             anyhow::ensure!(
@@ -191,6 +220,39 @@ async fn same_as(world: &World, other: &World, told: &Told) -> anyhow::Result<()
                 "{request:?} was answered {}, and {whose} {}",
                 shown(answer),
                 shown(&now)
+            );
+            world.chance.operation("answer compared");
+        }
+    }
+    Ok(())
+}
+
+/// What is known now is answered alike, of now and with hindsight.
+async fn answers_alike(world: &World, other: &World) -> anyhow::Result<()> {
+    let now = world.chance.now();
+    for place in PLACES {
+        for hours in 0..3 {
+            let as_of = now.plus_micros(-hours * 3_600_000_000);
+            let request = v1::GetControlStateRequest {
+                place: place.to_owned(),
+                read: Some(v1::ReadOptions {
+                    as_of: Some(outward::timestamp(as_of)),
+                    as_known_at: (hours > 0).then(|| outward::timestamp(now)),
+                    ..v1::ReadOptions::default()
+                }),
+            };
+            let here = answer_now(world, &request).await;
+            let there = answer_now(other, &request).await;
+            let (here, there) = match (here, there) {
+                (Ok(here), Ok(there)) => (here, there),
+                (Err(here), Err(there)) if here.code() == there.code() => continue,
+                differing => anyhow::bail!("{request:?} is answered {differing:?}"),
+            };
+            anyhow::ensure!(
+                here == there,
+                "{request:?} is answered {}, and undisturbed {}",
+                shown(&here),
+                shown(&there)
             );
             world.chance.operation("answer compared");
         }

@@ -30,6 +30,8 @@ pub(crate) struct Told {
     pub(crate) acknowledged: BTreeMap<String, Acknowledged>,
     /// Ids whose reports were refused for what they say.
     pub(crate) refused: BTreeSet<String>,
+    /// Ids of reports of which something is erased, or about to be.
+    pub(crate) erased: BTreeMap<String, v1::ErasureScope>,
     /// Sources that are registered.
     pub(crate) sources: Vec<String>,
     /// Questions about a knowledge time, with their answers.
@@ -47,6 +49,16 @@ pub(crate) struct Acknowledged {
 impl Book {
     pub(crate) fn open(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all of a report is erased, or about to be.
+    pub(crate) fn is_gone(&self, id: &str) -> bool {
+        self.open().erased.get(id) == Some(&v1::ErasureScope::Report)
+    }
+
+    /// Whether something of a report is erased, or about to be.
+    pub(crate) fn is_erased(&self, id: &str) -> bool {
+        self.open().erased.contains_key(id)
     }
 
     /// Notes an acknowledgement, which must agree with any before.
@@ -97,7 +109,7 @@ pub(crate) fn is_final(status: &Status) -> bool {
 }
 
 /// Asks again and again, until the answer is about the question.
-async fn until_answered<T, F>(
+pub(crate) async fn until_answered<T, F>(
     world: &World,
     ask: impl Fn() -> F,
 ) -> anyhow::Result<Result<T, Status>>
@@ -212,13 +224,19 @@ pub(crate) async fn partner(
             let answer = until_answered(&world, || submit_once(&world, &other)).await?;
             let code = answer.map_err(|status| status.code()).err();
             anyhow::ensure!(
-                code == Some(Code::AlreadyExists),
+                code == Some(Code::AlreadyExists) || book.is_gone(&report.report_id),
                 "another report under the same id is answered {code:?}"
             );
         }
         if chance.happens(150) {
             let again = until_answered(&world, || submit_once(&world, &report)).await?;
-            book.acknowledge(&report, &again?)?;
+            match again {
+                Ok(again) => book.acknowledge(&report, &again)?,
+                Err(status) => anyhow::ensure!(
+                    status.code() == Code::FailedPrecondition && book.is_gone(&report.report_id),
+                    "a report that was acknowledged is refused: {status}"
+                ),
+            }
         }
     }
     Ok(())

@@ -16,6 +16,7 @@ mod chance;
 mod checks;
 mod clients;
 mod disk;
+mod eraser;
 mod fate;
 mod log;
 mod network;
@@ -118,6 +119,11 @@ async fn at_work(world: &Arc<World>, book: &Arc<Book>) -> anyhow::Result<()> {
         let count = 2 + chance.below(7);
         let partner = clients::partner(Arc::clone(world), Arc::clone(book), count);
         clients.push(tokio::spawn(partner));
+    }
+    if chance.happens(300) {
+        let count = 1 + chance.below(5);
+        let eraser = eraser::eraser(Arc::clone(world), Arc::clone(book), count);
+        clients.push(tokio::spawn(eraser));
     }
     let keeper = clients::keeper(Arc::clone(world), Arc::clone(book), chance.below(4));
     clients.push(tokio::spawn(keeper));

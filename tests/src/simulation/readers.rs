@@ -28,7 +28,11 @@ pub(crate) async fn reader(world: Arc<World>, book: Arc<Book>, count: usize) -> 
         };
         match acknowledged {
             Some(acknowledged) if world.chance.happens(400) => {
-                sees_write(&world, &acknowledged, false).await?;
+                let seen = sees_write(&world, &acknowledged, false).await;
+                // Of what is erased less may be seen, or nothing.
+                if !book.is_erased(&acknowledged.report.report_id) {
+                    seen?;
+                }
             }
             _ => ask_about_the_past(&world, &book).await?,
         }

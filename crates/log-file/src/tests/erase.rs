@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ascertain_domain::id::{PartnerId, ReportId, ReportKey};
-use ascertain_domain::tombstone::{erased_report, tombstone};
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::conformance::{PARTITIONS, append};
 use ascertain_log::{Append, Erase, LogWriter, PartitionId, Sequence};
 use bytes::Bytes;
@@ -30,9 +30,17 @@ fn key(n: u64) -> ReportKey {
     }
 }
 
+fn left(n: u64) -> Tombstone {
+    Tombstone {
+        key: key(n),
+        links: Vec::new(),
+        places: Vec::new(),
+    }
+}
+
 /// Erases the content of a record, and of every second its body, too.
 fn erase(n: u64) -> Erase {
-    let stone = || Bytes::from(tombstone(&said(n).body, &key(n), &[]));
+    let stone = || Bytes::from(left(n).in_place_of(&said(n).body));
     Erase {
         partition: PartitionId(1),
         sequence: Sequence(n),
@@ -41,7 +49,7 @@ fn erase(n: u64) -> Erase {
 }
 
 fn is_erased(n: u64, record: &ascertain_log::Record) -> bool {
-    let body_is_gone = erased_report(&record.body) == Some((key(n), Vec::new()));
+    let body_is_gone = Tombstone::read(&record.body) == Some(left(n));
     record.content.is_empty() && (body_is_gone || !n.is_multiple_of(2))
 }
 

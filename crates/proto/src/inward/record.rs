@@ -5,10 +5,10 @@ mod report;
 
 use ascertain_domain::adjudication::Adjudication;
 use ascertain_domain::erasure::Scope;
-use ascertain_domain::id::{Digest, PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::registry::{RegistryChange, Version};
 use ascertain_domain::report::Report;
-use ascertain_domain::tombstone::erased_report;
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_domain::violation::{Reason, Violation, Violations};
 use log::v1::record_body::Content;
 use log::v1::registry_change::Entity;
@@ -34,8 +34,8 @@ pub enum Body {
     Erasure(ReportKey, Scope),
     /// An operator's ruling.
     Adjudication(Adjudication),
-    /// The tombstone of a report's body, with the places that it named.
-    Erased(ReportKey, Vec<PlaceId>),
+    /// The tombstone of a report's body.
+    Erased(Tombstone),
 }
 
 /// Why a body cannot be read.
@@ -57,8 +57,8 @@ pub enum DecodeError {
 /// # Errors
 /// [`DecodeError`] says which field cannot be read.
 pub fn decode_body(bytes: &[u8]) -> Result<Body, DecodeError> {
-    if let Some((key, places)) = erased_report(bytes) {
-        return Ok(Body::Erased(key, places));
+    if let Some(tombstone) = Tombstone::read(bytes) {
+        return Ok(Body::Erased(tombstone));
     }
     let body = log::v1::RecordBody::decode(bytes)?;
     match &body.content {

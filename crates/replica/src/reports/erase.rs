@@ -1,20 +1,17 @@
 //! Taking what was erased out of the reports of a store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::{PlaceId, ReportKey};
-use ascertain_domain::report::Report;
-use ascertain_domain::time::Timestamp;
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_store::Batch;
 
-use super::{ErasedReport, ReportReplica, Staged, link_prefix, place_prefix, record_key, tail_u64};
+use super::{
+    ErasedReport, ReportReplica, Staged, Together, link_prefix, place_prefix, record_key, tail_u64,
+};
 use crate::ReplicaError;
-
-/// Reports by sequence, with when each was known.
-type Together = BTreeMap<u64, (Timestamp, Arc<Report>)>;
 
 impl ReportReplica {
     /// Erases what a report holds; tells what was known of it where all of it goes.
@@ -78,18 +75,26 @@ impl ReportReplica {
             gone.recordings.push((Sequence(sequence), known_at));
             self.part(partition, (sequence, &together), &places, (staged, batch))?;
             gone.bore_on.append(&mut places);
+            gone.named.extend(report.places());
         }
         // What the log has erased already was here before a store was made anew.
         let before = self.erasures.tombstones(partition, key)?;
         let in_batch = staged.tombstones.get(key).into_iter().flatten().cloned();
-        for (recording, places) in before.into_iter().chain(in_batch) {
+        for (recording, stone) in before.into_iter().chain(in_batch) {
             if !gone.recordings.contains(&recording) {
                 gone.recordings.push(recording);
             }
-            gone.bore_on.extend(places);
+            let ids = stone.links.into_iter().chain([key.report]).collect();
+            let linked = self.naming(partition, (&key.partner, ids), staged)?;
+            let linked = linked.values().flat_map(|(_, report)| report.places());
+            gone.bore_on
+                .extend(linked.chain(stone.places.iter().cloned()));
+            gone.named.extend(stone.places);
         }
-        gone.bore_on.sort();
-        gone.bore_on.dedup();
+        for places in [&mut gone.bore_on, &mut gone.named] {
+            places.sort();
+            places.dedup();
+        }
         Ok(gone)
     }
 
