@@ -2,7 +2,7 @@
 //! explains it. A fold is kept up to date report by report, in the order in which they
 //! were first known; whatever comes otherwise asks for a new fold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey, SourceId};
@@ -526,24 +526,28 @@ impl Folded {
             members,
             newest_event,
         } = &*stood;
-        let besiege: BTreeSet<GroupId> = sieges.keys().map(|(group, _)| *group).collect();
-        let groups = self.groups.iter().filter_map(|(id, facts)| {
-            let favours = favours.get(id);
+        let mut groups = Vec::with_capacity(favours.len());
+        let mut favours = favours.iter().peekable();
+        for (id, facts) in &self.groups {
+            // Both in the order of ids, and each that favours anything has its facts.
+            let favours = favours.next_if(|(group, _)| group == id);
             let proven = filter.proven.as_ref();
             let counts = favours.is_some()
                 || filter.without.contains(*id)
                 || proven.is_some_and(|p| p.without.contains(*id))
                 || filter.standing.contains_key(id)
-                || besiege.contains(id);
-            counts.then(|| GroupState {
-                id: *id,
-                facts: Arc::clone(facts),
-                favours: favours.cloned(),
-            })
-        });
+                || sieges.range((*id, 0)..=(*id, usize::MAX)).next().is_some();
+            if counts {
+                groups.push(GroupState {
+                    id: *id,
+                    facts: Arc::clone(facts),
+                    favours: favours.map(|(_, favours)| Arc::clone(favours)),
+                });
+            }
+        }
         ResumePoint {
             filter: Arc::clone(filter),
-            groups: groups.collect(),
+            groups,
             sieges: sieges
                 .iter()
                 .map(|((group, side), (slot, weight))| SiegeClaim {
