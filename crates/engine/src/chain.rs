@@ -47,7 +47,7 @@ pub(crate) type Sieges = BTreeMap<(GroupId, usize), (Slot, f64)>;
 pub(crate) struct Running {
     pub filter: Arc<FilterState>,
     /// In the order of groups: it is copied far more often than it grows.
-    pub favours: Vec<(GroupId, Arc<Favours>)>,
+    pub favours: Vec<(GroupId, Favours)>,
     pub sieges: Sieges,
     pub members: BTreeSet<ActorId>,
     pub newest_event: Option<Timestamp>,
@@ -292,11 +292,11 @@ impl Running {
                     .favours
                     .binary_search_by_key(&mark.group, |(id, _)| *id);
                 let i = found.unwrap_or_else(|i| {
-                    let none = Arc::new(Favours::none(outcomes.count()));
+                    let none = Favours::none(outcomes.count());
                     self.favours.insert(i, (mark.group, none));
                     i
                 });
-                let favours = Arc::make_mut(&mut self.favours[i].1);
+                let favours = &mut self.favours[i].1;
                 favours.add(hour, *weight, log_likelihoods, outcomes.sides() + 1);
                 self.newest_event = self.newest_event.max(Some(mark.entered));
                 self.members.extend(mark.members.iter().cloned());

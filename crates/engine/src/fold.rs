@@ -541,7 +541,7 @@ impl Folded {
                 groups.push(GroupState {
                     id: *id,
                     facts: Arc::clone(facts),
-                    favours: favours.map(|(_, favours)| Arc::clone(favours)),
+                    favours: favours.map(|(_, favours)| favours.clone()),
                 });
             }
         }
