@@ -46,7 +46,8 @@ pub(crate) type Sieges = BTreeMap<(GroupId, usize), (Slot, f64)>;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Running {
     pub filter: Arc<FilterState>,
-    pub favours: BTreeMap<GroupId, Arc<Favours>>,
+    /// In the order of groups: it is copied far more often than it grows.
+    pub favours: Vec<(GroupId, Favours)>,
     pub sieges: Sieges,
     pub members: BTreeSet<ActorId>,
     pub newest_event: Option<Timestamp>,
@@ -179,7 +180,11 @@ impl Chain {
             None => i64::MIN,
             Some(hour) => hour + 1,
         };
-        let mut old = self.checkpoints.split_off(&first);
+        // Most often there are none: what is newest comes after all of them.
+        let mut old = match self.checkpoints.last_key_value() {
+            Some((last, _)) if *last >= first => self.checkpoints.split_off(&first),
+            _ => BTreeMap::new(),
+        };
         // What stood before the first changed slot still does.
         self.stops.retain(|hour, _| *hour <= first);
         let mut cell = state.filter.stepped.map(|hour| hour.div_euclid(CELL_HOURS));
@@ -216,6 +221,8 @@ impl Chain {
                 }
                 self.checkpoints.insert(*hour, Arc::new(now.clone()));
                 cell = Some(own_cell);
+                // It serves as well.
+                self.since_stop = 0;
             }
             now.take(&self.filter, self.outcomes, slotted);
         }
@@ -252,7 +259,7 @@ impl Running {
     fn new(outcomes: Outcomes) -> Self {
         Self {
             filter: Arc::new(FilterState::new(outcomes)),
-            favours: BTreeMap::new(),
+            favours: Vec::new(),
             sieges: BTreeMap::new(),
             members: BTreeSet::new(),
             newest_event: None,
@@ -269,10 +276,11 @@ impl Running {
             members: _,
             newest_event,
         } = self;
+        // The belief is what differs soonest.
         *newest_event == other.newest_event
+            && *filter == other.filter
             && *sieges == other.sieges
             && *favours == other.favours
-            && *filter == other.filter
     }
 
     fn take(&mut self, filter: &Filter, outcomes: Outcomes, slotted: &Slotted) {
@@ -280,9 +288,16 @@ impl Running {
         let hour = slotted.step.hour;
         for mark in &slotted.marks {
             if let Some((weight, log_likelihoods)) = &mark.favours {
-                let favours = self.favours.entry(mark.group);
-                let favours = favours.or_insert_with(|| Arc::new(Favours::none(outcomes.count())));
-                Arc::make_mut(favours).add(hour, *weight, log_likelihoods, outcomes.sides() + 1);
+                let found = self
+                    .favours
+                    .binary_search_by_key(&mark.group, |(id, _)| *id);
+                let i = found.unwrap_or_else(|i| {
+                    let none = Favours::none(outcomes.count());
+                    self.favours.insert(i, (mark.group, none));
+                    i
+                });
+                let favours = &mut self.favours[i].1;
+                favours.add(hour, *weight, log_likelihoods, outcomes.sides() + 1);
                 self.newest_event = self.newest_event.max(Some(mark.entered));
                 self.members.extend(mark.members.iter().cloned());
             }
@@ -301,7 +316,7 @@ impl Running {
         if last.is_some_and(|last| last.div_euclid(CELL_HOURS) != hour.div_euclid(CELL_HOURS)) {
             #[allow(clippy::cast_precision_loss)] // hours are exact in f64
             self.favours
-                .retain(|_, favours| favours.is_in_force(hour as f64));
+                .retain(|(_, favours)| favours.is_in_force(hour as f64));
             self.sieges
                 .retain(|_, (said, _)| hour - said.0 <= SIEGE_HOURS);
         }

@@ -1,14 +1,12 @@
 //! What a claim says of the outcomes: the one table of predicate, polarity and
 //! extent. Every case is written out; there is no default.
 
-use ascertain_domain::id::{ActorId, Digest};
+use ascertain_domain::id::ActorId;
 use ascertain_domain::registry::View;
 use ascertain_domain::report::{Extent, Polarity, Predicate};
 use ascertain_domain::time::Timestamp;
 use ascertain_fusion::dynamics::Clash;
 use ascertain_fusion::outcomes::Outcomes;
-
-use crate::item::short;
 
 /// How far a force that is said to be at the edge or around a place may hold it
 /// all the same. Who besieges a place is outside of it (docs/decisions).
@@ -55,15 +53,18 @@ impl Effect {
         self.fits.is_some() || self.clash.is_some()
     }
 
-    /// The same for claims that say the same.
+    /// The same for claims that say the same. Nobody keeps it, and there are as few as this
+    /// file has cases, so that it takes no digest to tell them apart.
     pub(crate) fn meaning(&self) -> u64 {
         let values = self
             .fits
             .iter()
             .flatten()
             .chain([&self.clash.threat, &self.clash.fighting]);
-        let bytes: Vec<u8> = values.flat_map(|v| v.to_bits().to_be_bytes()).collect();
-        short(&Digest::of(&bytes))
+        values.fold(0, |name: u64, value| {
+            let mixed = (name ^ value.to_bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            mixed ^ (mixed >> 32)
+        })
     }
 }
 

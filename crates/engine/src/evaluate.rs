@@ -259,25 +259,25 @@ fn evaluate(
     });
 
     // Who keeps silent to say "still so" is still heard.
-    let said: Vec<(&GroupFacts, Arc<Favours>)> = point
+    let said: Vec<(&GroupFacts, Favours)> = point
         .groups
         .iter()
         .filter_map(|group| {
             let now = question.as_of.slot().0;
             let favours = match filter.standing.get(&group.id) {
                 Some(claim) if claim.is_in_force(now) => {
-                    Arc::new(Favours::standing(claim, now, outcomes.sides() + 1))
+                    Favours::standing(claim, now, outcomes.sides() + 1)
                 }
-                _ => Arc::clone(group.favours.as_ref()?),
+                _ => group.favours.clone()?,
             };
             Some((&*group.facts, favours))
         })
         .collect();
-    let (dispute, in_force) = disagreement(said.iter().map(|(_, favours)| &**favours), hour);
+    let (dispute, in_force) = disagreement(said.iter().map(|(_, favours)| favours), hour);
     let direct = |unproven: bool| {
         let direct = said.iter().filter(|(facts, _)| facts.direct);
         let of = direct.filter(|(facts, _)| facts.unproven == unproven);
-        disagreement(of.map(|(_, favours)| &**favours), hour).1
+        disagreement(of.map(|(_, favours)| favours), hour).1
     };
     // However many faces they show, unproven sources are one voice more.
     let direct_in_force = direct(false) + direct(true).min(1);

@@ -2,10 +2,10 @@
 //! explains it. A fold is kept up to date report by report, in the order in which they
 //! were first known; whatever comes otherwise asks for a new fold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey};
+use ascertain_domain::id::{ActorId, Digest, PartnerId, PlaceId, ReportId, ReportKey, SourceId};
 use ascertain_domain::marking::Audience;
 use ascertain_domain::model::SourceModel;
 use ascertain_domain::place::Place;
@@ -83,9 +83,11 @@ enum Beside {
 pub struct Folded {
     pub(crate) place: PlaceId,
     pub(crate) audience: Audience,
-    pub(crate) sides: Vec<ActorId>,
+    pub(crate) sides: Arc<[ActorId]>,
     pub(crate) chain: Chain,
     pub(crate) groups: BTreeMap<GroupId, Arc<GroupFacts>>,
+    /// The groups of the sources that spoke: digests, found once.
+    spoke: BTreeMap<SourceId, GroupId>,
     /// Every claim, in the order in which it was known, where they are kept: only what
     /// goes on to be taken apart needs them.
     pub(crate) items: Vec<Item>,
@@ -181,13 +183,14 @@ impl Folded {
         audience: Audience,
         (registry, model): (View<'_>, Option<&SourceModel>),
     ) -> Self {
-        let sides = registry.sides(place).to_vec();
+        let sides: Arc<[ActorId]> = registry.sides(place).into();
         Self {
             place: place.id.clone(),
             audience,
             chain: Chain::new(Outcomes::new(sides.len()), pace(place, registry, model)),
             sides,
             groups: BTreeMap::new(),
+            spoke: BTreeMap::new(),
             items: Vec::new(),
             keeps_items: false,
             claims: 0,
@@ -256,7 +259,7 @@ impl Folded {
         self.known.insert(by_id, report.body_digest);
         self.last = Some(order);
         let mut bears = self.take_parts(registry, model, report);
-        let sides = self.sides.clone();
+        let sides = Arc::clone(&self.sides);
         let reader = Reader {
             registry,
             model,
@@ -273,8 +276,7 @@ impl Folded {
             if self.alone && claim.place != place.id {
                 continue;
             }
-            let key = group_key(report);
-            let group = group_id(&key);
+            let group = self.group_of(report);
             let mut item = reader.item(report, i, bearing, group, &source);
             bears = true;
             if bearing.unrest_only && !item.effect.clash.is_some() {
@@ -294,6 +296,7 @@ impl Folded {
             let facts = self.groups.entry(group);
             facts
                 .or_insert_with(|| {
+                    let key = group_key(report);
                     Arc::new(GroupFacts::new(key, report, registry, source.unproven))
                 })
                 .note(&item, registry);
@@ -304,11 +307,22 @@ impl Folded {
         }
         if bears {
             self.reconstructed |= report.backfilled;
-            let both = [self.input_digest.0, report.body_digest.0].concat();
-            self.input_digest = Digest::of(&both);
+            let both = [self.input_digest.0, report.body_digest.0];
+            self.input_digest = Digest::of(both.as_flattened());
             Taken::Added
         } else {
             Taken::Nothing
+        }
+    }
+
+    /// The group of a report's originator.
+    fn group_of(&mut self, report: &Report) -> GroupId {
+        match &report.originator {
+            Originator::Source(id) => match self.spoke.get(id) {
+                Some(group) => *group,
+                None => *self.spoke.entry(id.clone()).or_insert(source_group(id)),
+            },
+            Originator::Unregistered(_) => group_id(&group_key(report)),
         }
     }
 
@@ -325,6 +339,9 @@ impl Folded {
             for place in std::iter::once(&claim.place).chain(&claim.sub_places) {
                 self.parts.note(place, slot);
             }
+        }
+        if !self.parts.are_folded() {
+            return false;
         }
         for id in report.places() {
             if let (Some(own), Some(part)) = (self.parts.own(&id), registry.place(&id)) {
@@ -509,24 +526,28 @@ impl Folded {
             members,
             newest_event,
         } = &*stood;
-        let besiege: BTreeSet<GroupId> = sieges.keys().map(|(group, _)| *group).collect();
-        let groups = self.groups.iter().filter_map(|(id, facts)| {
-            let favours = favours.get(id);
+        let mut groups = Vec::with_capacity(favours.len());
+        let mut favours = favours.iter().peekable();
+        for (id, facts) in &self.groups {
+            // Both in the order of ids, and each that favours anything has its facts.
+            let favours = favours.next_if(|(group, _)| group == id);
             let proven = filter.proven.as_ref();
             let counts = favours.is_some()
                 || filter.without.contains(*id)
                 || proven.is_some_and(|p| p.without.contains(*id))
                 || filter.standing.contains_key(id)
-                || besiege.contains(id);
-            counts.then(|| GroupState {
-                id: *id,
-                facts: Arc::clone(facts),
-                favours: favours.cloned(),
-            })
-        });
+                || sieges.range((*id, 0)..=(*id, usize::MAX)).next().is_some();
+            if counts {
+                groups.push(GroupState {
+                    id: *id,
+                    facts: Arc::clone(facts),
+                    favours: favours.map(|(_, favours)| favours.clone()),
+                });
+            }
+        }
         ResumePoint {
             filter: Arc::clone(filter),
-            groups: groups.collect(),
+            groups,
             sieges: sieges
                 .iter()
                 .map(|((group, side), (slot, weight))| SiegeClaim {

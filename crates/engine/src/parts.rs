@@ -89,6 +89,12 @@ impl Parts {
         }
     }
 
+    /// Whether what is said of each part alone is folded: not so where the place is its own
+    /// only part.
+    pub(crate) fn are_folded(&self) -> bool {
+        self.parts.iter().any(|part| part.own.is_some())
+    }
+
     /// The fold of what was said of a part alone.
     pub(crate) fn own(&mut self, part: &PlaceId) -> Option<&mut Folded> {
         let i = *self.index.get(part)?;

@@ -38,7 +38,7 @@ pub struct GroupState {
     /// What it said.
     pub facts: Arc<GroupFacts>,
     /// What its claims favour; `None` where that is forgotten.
-    pub favours: Option<Arc<Favours>>,
+    pub favours: Option<Favours>,
 }
 
 /// The newest word of a group on a siege.

@@ -1,5 +1,7 @@
 //! Disagreement between independence groups.
 
+use std::sync::Arc;
+
 use crate::standing::StandingClaim;
 
 /// What a group said is forgotten with this scale, in days.
@@ -10,7 +12,8 @@ const IN_FORCE: f64 = 0.05;
 /// What a group's claims favour, outcome by outcome; at most 1 in all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Favours {
-    weights: Vec<f64>,
+    /// Shared by all that go on from here until the group speaks again.
+    weights: Arc<[f64]>,
     hour: i64,
 }
 
@@ -19,7 +22,7 @@ impl Favours {
     #[must_use]
     pub fn none(outcomes: usize) -> Self {
         Self {
-            weights: vec![0.0; outcomes],
+            weights: vec![0.0; outcomes].into(),
             hour: i64::MIN,
         }
     }
@@ -38,7 +41,10 @@ impl Favours {
     /// From stored weights as of an hour.
     #[must_use]
     pub fn from_parts(weights: Vec<f64>, hour: i64) -> Self {
-        Self { weights, hour }
+        Self {
+            weights: weights.into(),
+            hour,
+        }
     }
 
     /// The weights, and the hour that they stand at.
@@ -78,18 +84,19 @@ impl Favours {
     #[allow(clippy::cast_precision_loss)] // K is small, hours are exact in f64
     pub fn add(&mut self, hour: i64, weight: f64, log_likelihoods: &[f64], judged: usize) {
         let kept = self.kept(hour as f64);
-        self.weights.iter_mut().for_each(|w| *w *= kept);
+        let weights = Arc::make_mut(&mut self.weights);
+        weights.iter_mut().for_each(|w| *w *= kept);
         self.hour = hour.max(self.hour);
         let judged = &log_likelihoods[..judged.min(log_likelihoods.len())];
         let most = judged.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let favoured = |ll: &&f64| **ll > most - 1e-9;
         let share = weight / judged.iter().filter(favoured).count() as f64;
-        let both = self.weights.iter_mut().zip(judged);
+        let both = weights.iter_mut().zip(judged);
         both.filter(|(_, ll)| favoured(ll))
             .for_each(|(w, _)| *w += share);
-        let sum: f64 = self.weights.iter().sum();
+        let sum: f64 = weights.iter().sum();
         if sum > 1.0 {
-            self.weights.iter_mut().for_each(|w| *w /= sum);
+            weights.iter_mut().for_each(|w| *w /= sum);
         }
     }
 }

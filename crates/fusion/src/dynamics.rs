@@ -148,7 +148,7 @@ impl Clash {
     /// Cuts a gap of `days` into stretches of even intensity: an hour each while it
     /// lasts, then the rest at once. Yields the length in days and the intensity of each.
     pub fn stretches(self, days: f64) -> impl Iterator<Item = (f64, Self)> {
-        let (mut z, mut left) = (self.decayed(0.0), days);
+        let (mut z, mut left) = (self.faded(1.0), days);
         let in_an_hour = if z.is_some() {
             libm::exp(-HOUR / LASTS_DAYS)
         } else {
@@ -239,24 +239,40 @@ impl Dynamics {
         pass(p, &self.shares, self.outcomes.contested(), stretch);
     }
 
-    /// The same for any number of distributions, one after another.
-    pub fn forward_each(&self, all: &mut [f64], stretch: &Stretch) {
+    /// Passes all stretches of a gap, for any number of distributions, one after another.
+    pub fn forward_each(&self, all: &mut [f64], stretches: &[Stretch]) {
         // Where the compiler knows how many outcomes there are, it takes several at once.
         match self.outcomes.count() {
-            5 => self.forward_rows::<5>(all, stretch),
-            6 => self.forward_rows::<6>(all, stretch),
-            7 => self.forward_rows::<7>(all, stretch),
-            8 => self.forward_rows::<8>(all, stretch),
-            count => all
-                .chunks_exact_mut(count)
-                .for_each(|p| self.forward(p, stretch)),
+            5 => self.forward_rows::<5>(all, stretches),
+            6 => self.forward_rows::<6>(all, stretches),
+            7 => self.forward_rows::<7>(all, stretches),
+            8 => self.forward_rows::<8>(all, stretches),
+            count => all.chunks_exact_mut(count).for_each(|p| {
+                stretches
+                    .iter()
+                    .for_each(|stretch| self.forward(p, stretch));
+            }),
         }
     }
 
-    fn forward_rows<const COUNT: usize>(&self, all: &mut [f64], stretch: &Stretch) {
-        if let Ok(shares) = <&[f64; COUNT]>::try_from(&*self.shares) {
-            for p in all.as_chunks_mut::<COUNT>().0 {
-                pass(p, shares, self.outcomes.contested(), stretch);
+    fn forward_rows<const COUNT: usize>(&self, all: &mut [f64], stretches: &[Stretch]) {
+        let Ok(shares) = <&[f64; COUNT]>::try_from(&*self.shares) else {
+            return;
+        };
+        // As `Outcomes::contested` has it, but so that the compiler knows it.
+        let contested = COUNT - 4;
+        let (pairs, rest) = all.as_chunks_mut::<COUNT>().0.as_chunks_mut::<2>();
+        for [one, two] in pairs {
+            let mut both: [[f64; 2]; COUNT] = std::array::from_fn(|i| [one[i], two[i]]);
+            for stretch in stretches {
+                pass_both(&mut both, shares, contested, stretch);
+            }
+            *one = both.map(|of| of[0]);
+            *two = both.map(|of| of[1]);
+        }
+        for p in rest {
+            for stretch in stretches {
+                pass(p, shares, contested, stretch);
             }
         }
     }
@@ -278,19 +294,17 @@ impl Dynamics {
     /// Of the probability of each outcome, leaves what lasts a stretch without a break.
     pub fn stay(&self, p: &mut [f64], stretch: &Stretch) {
         let Rates { a, b, g } = stretch.rates;
-        let mut last: Option<(f64, f64)> = None;
+        // Outcomes with the same share change at the same rate.
+        let mut known = [(f64::NAN, 1.0); 2];
         for (outcome, (p_i, share)) in p.iter_mut().zip(&self.shares).enumerate() {
             let rate = if outcome == self.outcomes.contested() {
                 g
             } else {
                 a + b * (1.0 - share)
             };
-            // Neighbours often change at the same rate.
-            let stays = match last {
-                Some((of, stays)) if of.to_bits() == rate.to_bits() => stays,
-                _ => libm::exp(-rate * stretch.days),
-            };
-            last = Some((rate, stays));
+            let same = known.iter().find(|(of, _)| of.to_bits() == rate.to_bits());
+            let stays = same.map_or_else(|| libm::exp(-rate * stretch.days), |(_, stays)| *stays);
+            known = [known[1], (rate, stays)];
             *p_i *= stays;
         }
     }
@@ -302,6 +316,26 @@ fn pass(p: &mut [f64], shares: &[f64], contested: usize, stretch: &Stretch) {
     let held = 1.0 - p[contested];
     for (p_i, pi) in p.iter_mut().zip(shares) {
         *p_i = (pi * (1.0 - next) + (*p_i - pi * held) * stretch.keep).max(0.0);
+    }
+    p[contested] = next;
+}
+
+/// The same of two distributions at once, to the bit: what both make of an outcome lies
+/// side by side.
+#[inline(always)]
+fn pass_both<const COUNT: usize>(
+    p: &mut [[f64; 2]; COUNT],
+    shares: &[f64; COUNT],
+    contested: usize,
+    stretch: &Stretch,
+) {
+    let next = p[contested].map(|c| stretch.settled + (c - stretch.settled) * stretch.fade);
+    let held = p[contested].map(|c| 1.0 - c);
+    for (p_i, pi) in p.iter_mut().zip(shares) {
+        for i in 0..2 {
+            let left = pi * (1.0 - next[i]) + (p_i[i] - pi * held[i]) * stretch.keep;
+            p_i[i] = if left > 0.0 { left } else { 0.0 };
+        }
     }
     p[contested] = next;
 }
@@ -414,6 +448,27 @@ mod tests {
             let expected = |p: &[f64], v: &[f64]| p.iter().zip(v).map(|(a, b)| a * b).sum::<f64>();
             prop_assert!((expected(&next, &v) - expected(&p, &earlier)).abs() < 1e-9);
             prop_assert!((next.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+
+        /// To the bit, whatever number of them is passed at once.
+        #[test]
+        fn many_pass_a_gap_as_each_does(
+            raw in prop::collection::vec(prop_oneof![Just(0.0), 0.0..1.0f64], 0..60),
+            sides in 0..6_usize,
+            days in prop::collection::vec(0.0..50.0f64, 0..4),
+        ) {
+            let outcomes = Outcomes::new(sides);
+            let dynamics = Dynamics::new(outcomes);
+            let stretches: Vec<_> =
+                days.iter().map(|days| Stretch::new(Rates::DEFAULT, *days)).collect();
+            let mut each = raw[..raw.len() / outcomes.count() * outcomes.count()].to_vec();
+            let mut at_once = each.clone();
+            for p in each.chunks_exact_mut(outcomes.count()) {
+                stretches.iter().for_each(|stretch| dynamics.forward(p, stretch));
+            }
+            dynamics.forward_each(&mut at_once, &stretches);
+            let bits = |all: &[f64]| all.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&at_once), bits(&each));
         }
 
         #[test]

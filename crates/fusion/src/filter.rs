@@ -161,8 +161,10 @@ impl Filter {
             for (length, clash) in clash.stretches(days) {
                 stretches.push(Stretch::new(clash.rates(rates), length));
             }
-            clash = clash.decayed(days);
             at = until;
+            if at < to {
+                clash = clash.decayed(days);
+            }
         }
         stretches
     }
@@ -202,6 +204,8 @@ impl Filter {
         for stretch in &stretches {
             self.pass_stretch(state, stretch, &mut stays);
         }
+        let (_, without) = state.without.parts_mut();
+        self.dynamics.forward_each(without, &stretches);
         if let Some(proven) = &mut state.proven {
             if proven.clash == state.clash && proven.heard == state.heard {
                 self.pass_proven(proven, &stretches);
@@ -220,9 +224,9 @@ impl Filter {
     fn pass_proven(&self, proven: &mut Proven, stretches: &[Stretch]) {
         for stretch in stretches {
             self.dynamics.forward(&mut proven.belief, stretch);
-            let (_, without) = proven.without.parts_mut();
-            self.dynamics.forward_each(without, stretch);
         }
+        let (_, without) = proven.without.parts_mut();
+        self.dynamics.forward_each(without, stretches);
     }
 
     /// `stays` is for what lasts the stretch of the belief.
@@ -236,8 +240,6 @@ impl Filter {
             let kept = if *next > 0.0 { stays / next } else { 1.0 };
             ladder.shrink(kept.min(1.0));
         }
-        let (_, without) = state.without.parts_mut();
-        self.dynamics.forward_each(without, stretch);
     }
 
     /// Takes the evidence of a slot in, not before where the belief stands.

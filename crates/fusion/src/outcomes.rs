@@ -115,6 +115,7 @@ pub fn sharpness(outcomes: Outcomes, belief: &[f64]) -> f64 {
 }
 
 /// Scales to sum 1. What sums to nothing, or to no number, becomes uniform.
+#[inline(always)]
 pub fn normalise(values: &mut [f64]) {
     let sum: f64 = values.iter().sum();
     if sum > 0.0 && sum.is_finite() {

@@ -11,10 +11,21 @@ const MAX_RUNGS: usize = 32;
 
 /// The ladder of one outcome: hours from any fixed epoch, ascending, with chances,
 /// ascending.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, PartialEq, Default)]
 pub struct Ladder {
     hours: Vec<i64>,
     chances: Vec<f64>,
+}
+
+impl Clone for Ladder {
+    /// With room for the next rung: a ladder is copied where somebody goes on from it.
+    fn clone(&self) -> Self {
+        let mut hours = Vec::with_capacity(self.hours.len() + 1);
+        let mut chances = Vec::with_capacity(self.chances.len() + 1);
+        hours.extend_from_slice(&self.hours);
+        chances.extend_from_slice(&self.chances);
+        Self { hours, chances }
+    }
 }
 
 impl Ladder {

@@ -105,6 +105,17 @@ impl Cells {
         }
     }
 
+    /// The mass of a cell, by its row and column among [`Self::rows`].
+    fn mass(&self, (row, column): (usize, usize)) -> f64 {
+        match (self, row) {
+            (Self::Aligned { own, .. }, 0) => own[column],
+            (Self::Aligned { foe, .. }, 1) => foe[column],
+            (Self::Aligned { contested, .. }, _) => contested[column],
+            (Self::Independent { holder, .. }, 0) => holder[column],
+            (Self::Independent { contested, .. }, _) => contested[column],
+        }
+    }
+
     /// The same rows, to be written.
     pub fn rows_mut(&mut self) -> Vec<&mut [f64]> {
         match self {
@@ -171,59 +182,58 @@ impl Table {
     /// φ(· | outcome): the distribution over labels.
     #[must_use]
     pub fn row(&self, outcomes: Outcomes, outcome: usize) -> Vec<f64> {
-        self.row_of(outcomes, outcome, &outcomes.entry_shares())
-    }
-
-    /// φ(· | outcome) for every outcome, in their order: all shares are found once, so
-    /// that a table costs no more than its size, (n + 4)².
-    fn table<'a>(&'a self, outcomes: Outcomes) -> impl Iterator<Item = Vec<f64>> + 'a {
         let shares = outcomes.entry_shares();
-        (0..outcomes.count()).map(move |outcome| self.row_of(outcomes, outcome, &shares))
+        self.row_of(outcomes, outcome, &shares).collect()
     }
 
-    fn row_of(&self, outcomes: Outcomes, outcome: usize, shares: &[f64]) -> Vec<f64> {
-        let cells: Vec<(usize, usize)> = (0..outcomes.count())
-            .map(|label| self.cell(outcomes, outcome, label))
-            .collect();
+    /// φ(· | outcome), label by label, by the entry shares: who goes through a table finds
+    /// them once, so that it costs no more than its size, (n + 4)².
+    fn row_of(
+        &self,
+        outcomes: Outcomes,
+        outcome: usize,
+        shares: &[f64],
+    ) -> impl Iterator<Item = f64> {
         // The label that is so stands in its cell alone, or with others of its side.
-        let (own_cell, alone) = (cells[outcome], OWN_EXACT);
+        let (own_cell, alone) = (self.cell(outcomes, outcome, outcome), OWN_EXACT);
         // What the others in each of the row's cells have of the entry shares.
         let mut totals = [0.0; COLUMNS];
         let mut with_others = false;
-        for (label, cell) in cells.iter().enumerate().filter(|(l, _)| *l != outcome) {
+        for label in (0..outcomes.count()).filter(|label| *label != outcome) {
+            let cell = self.cell(outcomes, outcome, label);
             totals[cell.1] += shares[label];
-            with_others |= *cell == own_cell;
+            with_others |= cell == own_cell;
         }
-        let rows = self.cells.rows();
-        (0..cells.len())
-            .map(|label| {
-                let cell = cells[label];
-                let mass = rows[cell.0][cell.1];
-                let total = totals[cell.1];
-                if label == outcome {
-                    mass * if with_others { alone } else { 1.0 }
-                } else if cell == own_cell {
-                    mass * (1.0 - alone) * shares[label] / total
-                } else if label == outcomes.contested() {
-                    mass
-                } else if total > 0.0 {
-                    mass * shares[label] / total
-                } else {
-                    // A cell without labels that are ever so has its mass nowhere to go.
-                    0.0
-                }
-            })
-            .collect()
+        (0..outcomes.count()).map(move |label| {
+            let cell = self.cell(outcomes, outcome, label);
+            let mass = self.cells.mass(cell);
+            let total = totals[cell.1];
+            if label == outcome {
+                mass * if with_others { alone } else { 1.0 }
+            } else if cell == own_cell {
+                mass * (1.0 - alone) * shares[label] / total
+            } else if label == outcomes.contested() {
+                mass
+            } else if total > 0.0 {
+                mass * shares[label] / total
+            } else {
+                // A cell without labels that are ever so has its mass nowhere to go.
+                0.0
+            }
+        })
     }
 
     /// ln L(outcome) for every outcome: the logarithm of Σ_l μ_l φ(l | outcome), where μ
     /// is the soft set of labels that a claim fits (each 0 to 1).
     #[must_use]
     pub fn log_likelihoods(&self, outcomes: Outcomes, fits: &[f64]) -> Vec<f64> {
-        let likelihood =
-            |row: Vec<f64>| -> f64 { row.iter().zip(fits).map(|(phi, mu)| phi * mu).sum() };
-        self.table(outcomes)
-            .map(|row| libm::log(likelihood(row).max(LIKELIHOOD_FLOOR)))
+        let shares = outcomes.entry_shares();
+        let likelihood = |outcome| -> f64 {
+            let row = self.row_of(outcomes, outcome, &shares);
+            row.zip(fits).map(|(phi, mu)| phi * mu).sum()
+        };
+        (0..outcomes.count())
+            .map(|outcome| libm::log(likelihood(outcome).max(LIKELIHOOD_FLOOR)))
             .collect()
     }
 
@@ -240,10 +250,10 @@ impl Table {
             .iter()
             .enumerate()
             .all(|(l, mu)| (l == c) == (*mu > 0.0));
-        let (log_likelihoods, doubts) = self
-            .table(outcomes)
-            .enumerate()
-            .map(|(outcome, row)| {
+        let shares = outcomes.entry_shares();
+        let (log_likelihoods, doubts) = (0..outcomes.count())
+            .map(|outcome| {
+                let row: Vec<f64> = self.row_of(outcomes, outcome, &shares).collect();
                 let shown = row[outcome].max(LIKELIHOOD_FLOOR);
                 let rates = row.iter().enumerate().map(|(label, phi)| {
                     let share = (phi / shown).min(1.0);

@@ -364,10 +364,7 @@ impl Reader {
     fn group(&self, group: &wire::GroupState) -> Result<GroupState, ResumeError> {
         let favours = match group.favours.as_slice() {
             [] => None,
-            favours => Some(Arc::new(Favours::from_parts(
-                self.of_all(favours)?,
-                group.slot,
-            ))),
+            favours => Some(Favours::from_parts(self.of_all(favours)?, group.slot)),
         };
         Ok(GroupState {
             id: group_id(&group.group),

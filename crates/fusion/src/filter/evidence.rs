@@ -49,8 +49,29 @@ pub(super) fn weighs(
     (anybody, proven)
 }
 
-/// Multiplies a belief by likelihoods.
+/// Multiplies a belief by likelihoods of as many outcomes.
 pub fn multiply(belief: &mut [f64], likelihoods: &[f64]) {
+    // Where the compiler knows how many outcomes there are, it takes several at once.
+    match belief.len() {
+        5 => multiply_known::<5>(belief, likelihoods),
+        6 => multiply_known::<6>(belief, likelihoods),
+        7 => multiply_known::<7>(belief, likelihoods),
+        8 => multiply_known::<8>(belief, likelihoods),
+        _ => multiply_any(belief, likelihoods),
+    }
+}
+
+fn multiply_known<const COUNT: usize>(belief: &mut [f64], likelihoods: &[f64]) {
+    if let (Some(belief), Some(likelihoods)) = (
+        belief.first_chunk_mut::<COUNT>(),
+        likelihoods.first_chunk::<COUNT>(),
+    ) {
+        multiply_any(belief, likelihoods);
+    }
+}
+
+#[inline(always)]
+fn multiply_any(belief: &mut [f64], likelihoods: &[f64]) {
     belief
         .iter_mut()
         .zip(likelihoods)
