@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ascertain_backup::Taken;
 use ascertain_client::{Client, ClientError, Refusal};
 use ascertain_log_remote::RemoteLog;
 use ascertain_proto::log::v1::LogKind;
@@ -262,6 +263,10 @@ async fn an_erased_report_is_as_if_it_had_never_been_there_and_old_answers_say_s
     assert!(!holds(told.data.path(), &body));
 }
 
+fn id(taken: &Taken) -> String {
+    taken.manifest.mark.as_ref().unwrap().id.to_string()
+}
+
 async fn backups_holding(client: &Client) -> u64 {
     let status = client.get_node_status(GetNodeStatusRequest {}).await;
     let roles = status.unwrap().roles.into_iter();
@@ -293,7 +298,7 @@ async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
     told.erase("R9", ErasureScope::Content).await;
     // Whoever erases is told of every backup that may hold it.
     let erased = told.erase("R10", ErasureScope::Report).await;
-    let mut both = [&first, &other].map(|taken| taken.manifest.id.clone());
+    let mut both = [&first, &other].map(id);
     both.sort_unstable();
     let ids = |backups: &[Backup]| -> Vec<String> {
         backups
@@ -304,28 +309,39 @@ async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
     assert_eq!(ids(&erased.older_backups), both);
     compacted(&client, 2).await;
     let again = take(&backup).await.unwrap();
-    assert_eq!(again.manifest.id, first.manifest.id);
+    assert_eq!(id(&again), id(&first));
     assert!(!holds(backup.path(), TEXT.as_bytes()));
     // The one that was not taken again is listed, and not touched.
     let holding = ListBackupsRequest {
         holding_erased_only: true,
     };
     let older = client.list_backups(holding).await.unwrap().backups;
-    assert_eq!(ids(&older), std::slice::from_ref(&other.manifest.id));
+    assert_eq!(ids(&older), [id(&other)]);
     assert_eq!(older[0].erased_reports_held, 2);
     assert_eq!(older[0].folder, kept_elsewhere.path().display().to_string());
     assert!(holds(kept_elsewhere.path(), TEXT.as_bytes()));
     assert_eq!(backups_holding(&client).await, 1);
+    // Also by an ingest that knows of the report by its tombstone alone.
+    drop(source);
+    let Told { node, data, tokens } = told;
+    node.stop().await;
+    std::fs::remove_dir_all(data.path().join("ingest/store")).unwrap();
+    let node = Node::start(data.path()).await.unwrap();
+    let told = Told { node, data, tokens };
+    let client = told.node.client();
+    let still = client.list_backups(holding).await.unwrap().backups;
+    assert_eq!(still, older);
+    assert_eq!(backups_holding(&client).await, 1);
     kept_elsewhere.close().unwrap();
     let forget = ForgetBackupRequest {
-        backup_id: other.manifest.id,
+        backup_id: id(&other),
     };
     client.forget_backup(forget).await.unwrap();
     assert_eq!(client.list_backups(holding).await.unwrap().backups, []);
     assert_eq!(backups_holding(&client).await, 0);
     let all = ListBackupsRequest::default();
     let known = client.list_backups(all).await.unwrap().backups;
-    assert_eq!(ids(&known), [first.manifest.id]);
+    assert_eq!(ids(&known), [id(&first)]);
     let id = hama("R10").report_id;
     let claims = format!("{id}\x12\x03R10");
     assert!(!holds(backup.path(), claims.as_bytes()));
@@ -344,7 +360,6 @@ async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
     assert!(held.iter().all(|one| *one == held[0]), "{held:?}");
 
     let believed = told.belief("hama-city").await;
-    drop(source);
     told.node.stop().await;
     let elsewhere = tempfile::tempdir().unwrap();
     ascertain_backup::restore(backup.path(), elsewhere.path(), false, |_| (), |_| ())

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! backup/manifest.json     versions, ends of the logs, hashes of the files; written last
-//! backup/under-way         there while a backup is being taken: its id
+//! backup/under-way         there while a backup is being taken: what it is called
 //! backup/report-log/       a log in files, with the positions of the original
 //! backup/state-log/        likewise
 //! ```
@@ -30,7 +30,7 @@ use ascertain_log::LogReader;
 use ascertain_log_file::FileLogOptions;
 
 pub use error::BackupError;
-pub use manifest::{Ends, FileHash, LogPart, Manifest, Records};
+pub use manifest::{Ends, FileHash, LogPart, Manifest, Mark, Records};
 pub use mend::{Mended, mend};
 pub use restore::{Restored, restore};
 pub use take::{Taken, take};

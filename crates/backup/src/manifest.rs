@@ -22,10 +22,9 @@ const NAME: &str = "manifest.json";
 pub struct Manifest {
     /// The format of the backup.
     pub format: u32,
-    /// A UUID, made when the folder was first backed up into; empty in a backup of a version
-    /// that gave none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub id: String,
+    /// What it is called; none in a backup of a version that gave it no name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
     /// The version of the program that took it.
     pub version: String,
     /// When it was finished, RFC 3339, UTC.
@@ -36,6 +35,20 @@ pub struct Manifest {
     pub state_log: LogPart,
     /// What `node digest` says of the records, at the end of the backup.
     pub records: Records,
+}
+
+/// What a backup is called, from before its first record was copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    /// Made when the folder was first backed up into.
+    pub id: Uuid,
+    /// The machine on which it was taken.
+    pub host: String,
+    /// The folder, as an absolute path.
+    pub folder: String,
+    /// The history of the report log that it is of, hexadecimal.
+    pub incarnation: String,
 }
 
 /// One log of a backup.
@@ -94,7 +107,7 @@ struct Sealed {
 
 impl Manifest {
     pub(crate) fn new(
-        id: Uuid,
+        mark: &Mark,
         report_log: LogPart,
         state_log: LogPart,
         records: Records,
@@ -102,7 +115,7 @@ impl Manifest {
     ) -> Self {
         Self {
             format: FORMAT,
-            id: id.to_string(),
+            mark: Some(mark.clone()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             taken_at,
             report_log,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::erased::Erased;
 use crate::error::BackupError;
-use crate::manifest::{Ends, LogPart, Manifest};
+use crate::manifest::{Ends, LogPart, Manifest, Mark, hex};
 use crate::verify::{file_hashes, records_of};
 use crate::{Progress, REPORT_LOG, STATE_LOG, Source, UNDER_WAY, options, sync_folder};
 
@@ -70,13 +70,12 @@ where
     }
     let marker = folder.join(UNDER_WAY);
     let was_broken_off = marker.exists();
-    let id = id(before.as_ref(), &marker)?;
+    let mark = mark(folder, before.as_ref(), &reports)?;
     let ends = (0..).zip(&reports.ends);
-    let folder_path = std::path::absolute(folder).map_err(BackupError::io(folder))?;
     let mut told = NoteBackupRequest {
-        backup_id: id.to_string(),
-        folder: folder_path.display().to_string(),
-        host: uname().nodename().to_string_lossy().into_owned(),
+        backup_id: mark.id.to_string(),
+        folder: mark.folder.clone(),
+        host: mark.host.clone(),
         up_to: ends
             .map(|(partition, end)| LogPosition {
                 partition,
@@ -84,9 +83,8 @@ where
             })
             .collect(),
         finished: false,
+        incarnation: reports.incarnation.0.to_vec(),
     };
-    write_durably(&marker, id.to_string().as_bytes())?;
-    sync_folder(folder).map_err(BackupError::io(folder))?;
     let unnoted = |error: E| BackupError::Unnoted(error.into());
     note(told.clone()).await.map_err(unnoted)?;
 
@@ -135,14 +133,14 @@ where
 
     let part = |log: &Described| -> Result<LogPart, BackupError> {
         Ok(LogPart {
-            incarnation: crate::manifest::hex(&log.incarnation.0),
+            incarnation: hex(&log.incarnation.0),
             partitions: log.ends.iter().map(Ends::from).collect(),
             files: file_hashes(&folder.join(log.folder))?,
         })
     };
     let (report_part, state_part) = (part(&reports)?, part(&states)?);
     let records = records_of(folder, &report_part, &state_part).await?;
-    let manifest = Manifest::new(id, report_part, state_part, records, now().to_string());
+    let manifest = Manifest::new(&mark, report_part, state_part, records, now().to_string());
     manifest.write(folder)?;
     fs::remove_file(&marker).map_err(BackupError::io(&marker))?;
     sync_folder(folder).map_err(BackupError::io(folder))?;
@@ -155,24 +153,51 @@ where
     })
 }
 
-/// The id of the folder's backup, or a new one: also of one that was broken off, which may
-/// be known already.
-fn id(before: Option<&Manifest>, marker: &Path) -> Result<Uuid, BackupError> {
-    let broken_off = match fs::read_to_string(marker) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        read => read.map_err(BackupError::io(marker))?,
+/// What the folder's backup is called from here on, in its marker before anything is copied:
+/// as before where it is the same folder of the same machine. A copy of a backup is another.
+fn mark(folder: &Path, before: Option<&Manifest>, log: &Described) -> Result<Mark, BackupError> {
+    let path = folder.join(UNDER_WAY);
+    let broken_off = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        read => serde_json::from_slice::<Mark>(&read.map_err(BackupError::io(&path))?).ok(),
     };
-    let known = before.map(|manifest| manifest.id.as_str()).into_iter();
-    let mut known = known.chain([broken_off.as_str()]);
-    let known = known.find_map(|id| Uuid::try_parse(id).ok());
-    Ok(known.unwrap_or_else(Uuid::new_v4))
+    let incarnation = hex(&log.incarnation.0);
+    if broken_off
+        .as_ref()
+        .is_some_and(|mark| mark.incarnation != incarnation)
+    {
+        return Err(BackupError::OtherHistory {
+            folder: folder.to_owned(),
+            log: log.name,
+        });
+    }
+    let here = std::path::absolute(folder).map_err(BackupError::io(folder))?;
+    let here = here.display().to_string();
+    let host = uname().nodename().to_string_lossy().into_owned();
+    let known = before.and_then(|manifest| manifest.mark.clone());
+    let mut known = known.into_iter().chain(broken_off.clone());
+    let mark = known.find(|mark| (&mark.host, &mark.folder) == (&host, &here));
+    let mark = mark.unwrap_or_else(|| Mark {
+        id: Uuid::new_v4(),
+        host,
+        folder: here,
+        incarnation,
+    });
+    if broken_off.as_ref() != Some(&mark) {
+        let bytes = serde_json::to_vec(&mark).map_err(std::io::Error::from);
+        write_durably(&path, &bytes.map_err(BackupError::io(&path))?)?;
+        sync_folder(folder).map_err(BackupError::io(folder))?;
+    }
+    Ok(mark)
 }
 
 fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
     let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(path)?;
+        let temporary = path.with_extension("tmp");
+        let mut file = fs::File::create(&temporary)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&temporary, path)
     };
     write().map_err(BackupError::io(path))
 }

@@ -14,13 +14,15 @@ use crate::id::{Digest, PartnerId, PlaceId, ReportId, ReportKey};
 use crate::report::Report;
 
 const DIGEST_END: usize = 33;
+/// As many reports as one is linked to at most, and more.
+const MOST_LINKS: u8 = 9;
 
 /// What is left of a report that was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tombstone {
     /// Of which report.
     pub key: ReportKey,
-    /// The reports that it named as its versions, or took back; at most 255.
+    /// The reports that it named as its versions, or took back; at most nine.
     pub links: Vec<ReportId>,
     /// The places that it named, sorted.
     pub places: Vec<PlaceId>,
@@ -45,8 +47,8 @@ impl Tombstone {
         bytes.extend(self.key.partner.as_str().as_bytes());
         bytes.push(0);
         bytes.extend(self.key.report.0.as_bytes());
-        let links = self.links.iter().take(255);
-        bytes.push(u8::try_from(links.len()).unwrap_or(u8::MAX));
+        let links = self.links.iter().take(usize::from(MOST_LINKS));
+        bytes.push(u8::try_from(links.len()).unwrap_or(MOST_LINKS));
         bytes.extend(links.flat_map(|link| link.0.into_bytes()));
         let places: Vec<&str> = self.places.iter().map(PlaceId::as_str).collect();
         bytes.extend(places.join("\n").into_bytes());
@@ -63,9 +65,13 @@ impl Tombstone {
         let end = rest.iter().position(|byte| *byte == 0)?;
         let (partner, rest) = rest.split_at_checked(end)?;
         let (id, rest) = rest.get(1..)?.split_first_chunk::<16>()?;
-        let (count, mut rest) = rest.split_first()?;
+        // Before it kept links, it went on with its places, and no id of a place begins so.
+        let (count, mut rest) = match rest.split_first() {
+            Some((count, after)) if *count <= MOST_LINKS => (*count, after),
+            Some(_) | None => (0, rest),
+        };
         let mut links = Vec::new();
-        for _ in 0..*count {
+        for _ in 0..count {
             let (link, after) = rest.split_first_chunk::<16>()?;
             links.push(ReportId(uuid::Uuid::from_bytes(*link)));
             rest = after;
@@ -125,5 +131,18 @@ mod tests {
         assert_eq!(Tombstone::read(body), None);
         assert_eq!(Tombstone::read(&bytes[..40]), None);
         assert_eq!(Tombstone::read(&bytes[..70]), None);
+        // As it was written before it kept links.
+        let start = &bytes[..DIGEST_END + "agency".len() + 1 + 16];
+        let old = |places: &str| Tombstone::read(&[start, places.as_bytes()].concat());
+        let unlinked = Tombstone {
+            links: Vec::new(),
+            ..stone.clone()
+        };
+        assert_eq!(old("hama-city\nkaso"), Some(unlinked.clone()));
+        let nowhere = Tombstone {
+            places: Vec::new(),
+            ..unlinked
+        };
+        assert_eq!(old(""), Some(nowhere));
     }
 }

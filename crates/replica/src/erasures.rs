@@ -17,6 +17,7 @@ use crate::{ErasedReport, ReplicaError};
 ///                                       then length u32 and places on which it bore, line by
 ///                                       line, then those that it named
 /// stone    partition u32, partner, 0, uuid, sequence u64   known_at i64, tombstone
+/// first    partition u32, partner, 0, uuid   sequence u64 of the first erasure of all of it
 /// ```
 #[derive(Clone)]
 pub(crate) struct Erasures {
@@ -24,6 +25,7 @@ pub(crate) struct Erasures {
     compacted: Family,
     gone: Family,
     stones: Family,
+    first: Family,
 }
 
 /// How far a store has erased what it was told to.
@@ -42,6 +44,7 @@ impl Erasures {
             compacted: store.family("pure"),
             gone: store.family("bore"),
             stones: store.family("stone"),
+            first: store.family("first"),
         }
     }
 
@@ -93,6 +96,27 @@ impl Erasures {
             Ok(((sequence, known_at), stone))
         });
         stones.collect()
+    }
+
+    /// Whether an erasure is the first of a whole report in its partition; notes that it is.
+    pub(crate) fn is_first(
+        &self,
+        (partition, sequence): (PartitionId, Sequence),
+        key: &ReportKey,
+        batch: &mut Batch,
+    ) -> Result<bool, ReplicaError> {
+        let key = stone_prefix(partition, key);
+        let known = match batch.get(&self.first, &key) {
+            Some(known) => Some(known.to_vec()),
+            None => self.first.get(&key)?,
+        };
+        match known {
+            Some(known) => Ok(read(&known)? == sequence.0),
+            None => {
+                batch.put(&self.first, key, sequence.0.to_be_bytes());
+                Ok(true)
+            }
+        }
     }
 
     /// What an erasure took away when it was taken in; `None` where it was not yet.

@@ -185,7 +185,7 @@ impl ReportReplica {
                     let at = record.position.partition;
                     let sequence = record.position.sequence;
                     let known = self.erasures.gone((at, sequence))?;
-                    let gone = self.erase(at, &key, scope, &mut staged, batch)?;
+                    let gone = self.erase((at, sequence), &key, scope, &mut staged, batch)?;
                     // Taken in once more after a stop it finds no report any more, or one
                     // that came once more before it.
                     let gone = known.unwrap_or(gone);

@@ -268,6 +268,30 @@ fn a_tombstone_tells_on_what_else_its_report_bore() {
 }
 
 #[test]
+fn of_several_erasures_the_first_that_takes_all_takes_it_in_every_store() {
+    use v1::ErasureScope::{Content, Report};
+    for scopes in [[Content, Report, Report], [Report, Content, Report]] {
+        let erasures: Vec<Record> = (2..)
+            .zip(scopes)
+            .map(|(sequence, scope)| erasure(sequence, 1, scope))
+            .collect();
+        let (lived, anew) = (Home::new(), Home::new());
+        let first = report(1, 1, "hama", None);
+        let Ok(Body::Report(said)) = decode_body(&first.body) else {
+            unreachable!("it is a report");
+        };
+        let stone = Record {
+            body: Tombstone::of(&said).in_place_of(&first.body).into(),
+            ..first.clone()
+        };
+        lived.take(&[first]);
+        anew.take(&[stone]);
+        let taken = |home: &Home| format!("{:?}", home.take(&erasures));
+        assert_eq!(taken(&lived), taken(&anew), "{scopes:?}");
+    }
+}
+
+#[test]
 fn a_report_that_comes_once_more_before_its_erasure_is_erased_once_more() {
     let home = Home::new();
     let batch = [

@@ -1,7 +1,7 @@
 //! The backups of the logs that are known, in a file beside the log: neither records nor
 //! derived from any, so that a store that is made anew does not lose them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,9 @@ pub enum BackupsError {
         /// Why not.
         source: io::Error,
     },
+    /// The id is that of a backup of another history of the report log.
+    #[error("the backup of this id is one of another history of the report log")]
+    OtherHistory,
     /// As many are known as are kept.
     #[error("{MOST} backups are known, which is the most; forget those that were deleted")]
     TooMany,
@@ -108,18 +111,20 @@ impl Known {
     pub(crate) fn may_hold(
         &self,
         incarnation: Incarnation,
-        recordings: &[(u32, u64)],
+        recordings: &BTreeSet<(u32, u64)>,
         erased_at: &Positions,
     ) -> bool {
         if self.incarnation != hex(incarnation) {
-            // Of the history before a restore: its positions tell nothing any more.
-            return !recordings.is_empty();
+            // Of the history before a restore: its positions tell nothing any more, and what
+            // never came in this one may stand in it.
+            return true;
         }
         let at = |positions: &Positions, partition| positions.get(partition).copied();
         recordings.iter().any(|(partition, sequence)| {
             let erased = at(erased_at, partition);
-            let is_erased =
-                erased.is_some_and(|erased| at(&self.erased_up_to, partition) >= Some(erased));
+            let is_erased = erased.is_some_and(|erased| {
+                *sequence < erased && at(&self.erased_up_to, partition) >= Some(erased)
+            });
             at(&self.up_to, partition) >= Some(*sequence) && !is_erased
         })
     }
@@ -166,7 +171,13 @@ impl Backups {
                 return Err(BackupsError::TooMany);
             }
             let of = hex(incarnation);
-            let before = known.remove(&id).filter(|before| before.incarnation == of);
+            let before = known.get(&id).cloned();
+            if before
+                .as_ref()
+                .is_some_and(|before| before.incarnation != of)
+            {
+                return Err(BackupsError::OtherHistory);
+            }
             let mut backup = before.unwrap_or(Known {
                 folder: String::new(),
                 host: String::new(),
@@ -242,7 +253,7 @@ fn reach(positions: &mut Positions, others: &Positions) {
     }
 }
 
-fn hex(incarnation: Incarnation) -> String {
+pub(crate) fn hex(incarnation: Incarnation) -> String {
     incarnation
         .0
         .iter()
@@ -272,7 +283,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let backups = Backups::open(&folder.path().join("backups.json")).unwrap();
         let now = Timestamp::MIN;
-        let holds = |backup: &Known, of| backup.may_hold(of, &[(1, 5)], &[(1, 9)].into());
+        let holds = |backup: &Known, of| backup.may_hold(of, &[(1, 5)].into(), &[(1, 9)].into());
         let begun = backups.note(note(1, 4, false), HERE, now).unwrap();
         assert!(!holds(&begun, HERE), "it does not reach the report");
         let begun = backups.note(note(1, 7, false), HERE, now).unwrap();
@@ -284,8 +295,10 @@ mod tests {
         let again = backups.note(note(1, 9, true), HERE, now).unwrap();
         assert!(!holds(&again, HERE));
         assert!(holds(&again, ELSEWHERE), "nobody knows of another history");
+        let elsewhere = backups.note(note(1, 9, true), ELSEWHERE, now);
+        assert!(matches!(elsewhere, Err(BackupsError::OtherHistory)));
         assert!(
-            !again.may_hold(ELSEWHERE, &[], &[(1, 9)].into()),
+            !again.may_hold(HERE, &BTreeSet::new(), &[(1, 9)].into()),
             "it never came"
         );
     }

@@ -1,6 +1,5 @@
 //! Erasing what a report holds: first a record that says so, then the log itself.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,11 @@ use ascertain_proto::inward::erasure::check;
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log::v1::record_body::Content;
 use ascertain_proto::{log, v1};
+use ascertain_runtime::blocking;
 use bytes::Bytes;
+use uuid::Uuid;
 
+use crate::backups::Known;
 use crate::error::Refusal;
 use crate::ledger::{Erasure, IndexError};
 use crate::replay::{ReplayError, replay};
@@ -52,7 +54,7 @@ impl Core {
             return Ok(v1::EraseReportResponse {
                 duplicate: self.ledger.erased(&key)? >= Some(scope),
                 arrived: self.ledger.is_accepted(&key)?,
-                older_backups: self.backups_with(&key)?,
+                older_backups: self.backups_with(&key).await?,
                 ..v1::EraseReportResponse::default()
             });
         }
@@ -75,29 +77,32 @@ impl Core {
             duplicate,
             arrived: self.ledger.is_accepted(&key)?,
             done_here,
-            older_backups: self.backups_with(&key)?,
+            older_backups: self.backups_with(&key).await?,
             write_token,
         })
     }
 
     /// The backups that are known and may hold a report.
-    fn backups_with(&self, key: &ReportKey) -> Result<Vec<v1::Backup>, Refusal> {
-        let erasure = self.ledger.erasure(key)?;
-        let positions = erasure.map(|erasure| erasure.positions).unwrap_or_default();
-        let recordings = self.ledger.recordings(key)?;
-        let mut holding = self.known_backups()?;
-        let known = self.backups.all().into_iter();
-        let with =
-            known.filter(|(_, known)| known.may_hold(self.incarnation, &recordings, &positions));
-        let with: BTreeSet<String> = with.map(|(id, _)| id.to_string()).collect();
-        holding.retain(|backup| with.contains(&backup.backup_id));
-        Ok(holding)
+    async fn backups_with(self: &Arc<Self>, key: &ReportKey) -> Result<Vec<v1::Backup>, Refusal> {
+        let (core, key) = (Arc::clone(self), key.clone());
+        blocking(move || {
+            let erasure = core.ledger.erasure(&key)?;
+            let positions = erasure.map(|erasure| erasure.positions).unwrap_or_default();
+            let recordings = core.ledger.recordings(&key)?;
+            let mut known = core.backups.all();
+            known.retain(|(_, known)| known.may_hold(core.incarnation, &recordings, &positions));
+            core.shown(known)
+        })
+        .await
     }
 
     /// The backups that are known, by their ids, each with how much it may hold of what
     /// was erased since.
     pub(crate) fn known_backups(&self) -> Result<Vec<v1::Backup>, Refusal> {
-        let known = self.backups.all();
+        self.shown(self.backups.all())
+    }
+
+    fn shown(&self, known: Vec<(Uuid, Known)>) -> Result<Vec<v1::Backup>, Refusal> {
         let mut held = vec![0; known.len()];
         // Whoever takes no backups need not look.
         let erasures = match known.is_empty() {

@@ -165,6 +165,11 @@ impl From<BackupsError> for Refusal {
         let exhausted = |reason| Self::new(Code::ResourceExhausted, reason, error.to_string());
         match &error {
             BackupsError::TooMany => exhausted(Reason::TooManyBackups),
+            BackupsError::OtherHistory => Self::new(
+                Code::FailedPrecondition,
+                Reason::LogIncarnationChanged,
+                error.to_string(),
+            ),
             error if error.is_no_space() => exhausted(Reason::NoSpace),
             error => Self::internal(error),
         }

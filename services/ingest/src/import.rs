@@ -136,8 +136,7 @@ async fn import_report(
             "lacks the digest of its report",
         ));
     };
-    let erased = core.ledger.erased(&key)?;
-    if erased == Some(Scope::Report) {
+    if core.ledger.erased(&key)? == Some(Scope::Report) {
         return Err(Refusal::erased());
     }
     // Where another recording stands this one is to stand, too: it counts in its place.
@@ -155,6 +154,11 @@ async fn import_report(
             }
         }
     };
+    // Once more: from the reservation on an erasure waits for this.
+    let erased = core.ledger.erased(&key)?;
+    if erased == Some(Scope::Report) {
+        return Err(Refusal::erased());
+    }
     let content = match erased {
         Some(_) => bytes::Bytes::new(),
         None => record.content.clone(),

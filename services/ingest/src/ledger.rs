@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::{Digest, PartnerId, ReportId, ReportKey};
 use ascertain_domain::time::Timestamp;
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::{Incarnation, PartitionId, Record, Sequence, watch};
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::token::WriteToken;
@@ -16,6 +17,7 @@ use ascertain_proto::{inward, log};
 use log::v1::record_body::Content;
 use prost::Message as _;
 
+use index::TakenIn;
 pub(crate) use index::{Index, IndexError};
 
 /// What is known of an accepted report, as ingest's store keeps it.
@@ -306,14 +308,14 @@ impl Ledger {
         self.index.get(key)
     }
 
-    /// Where a report stands, all of its recordings.
-    pub(crate) fn recordings(&self, key: &ReportKey) -> Result<Vec<(u32, u64)>, IndexError> {
-        let entry = self.index.get(key)?;
-        let positions = entry.into_iter().flat_map(|entry| {
-            let others = entry.others.into_iter();
-            entry.positions.into_iter().chain(others)
-        });
-        Ok(positions.collect())
+    /// Where a report stands, or its tombstone: all of its recordings.
+    pub(crate) fn recordings(&self, key: &ReportKey) -> Result<BTreeSet<(u32, u64)>, IndexError> {
+        let mut recordings = self.index.stones(key)?;
+        if let Some(entry) = self.index.get(key)? {
+            recordings.extend(entry.positions);
+            recordings.extend(entry.others);
+        }
+        Ok(recordings)
     }
 
     /// Closes when the appends of a report that are under way are decided; `None` where
@@ -341,41 +343,42 @@ impl Ledger {
         };
         let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut checkpoint = self.index.checkpoint(partition)?;
-        let mut entries: BTreeMap<ReportKey, Entry> = BTreeMap::new();
-        let mut erasures: BTreeMap<ReportKey, Erasure> = BTreeMap::new();
+        let mut taken = TakenIn::default();
         for record in records {
             let stated = stands_as_stated(record, checkpoint.known_at);
             checkpoint.live |= !stated;
             checkpoint.known_at = Some(record.position.known_at);
             if let Some((key, erasure)) = read_erasure(record) {
-                match erasures.get_mut(&key) {
+                match taken.erasures.get_mut(&key) {
                     Some(known) => known.merge(&erasure),
                     None => {
                         let mut known = self.index.erasure(&key)?.unwrap_or(erasure.clone());
                         known.merge(&erasure);
-                        erasures.insert(key, known);
+                        taken.erasures.insert(key, known);
                     }
                 }
                 continue;
             }
+            if let Some(stone) = Tombstone::read(&record.body) {
+                taken.stones.push((stone.key, record.position.sequence.0));
+            }
             let Some((key, entry)) = read(record) else {
                 continue;
             };
-            match entries.get_mut(&key) {
+            match taken.entries.get_mut(&key) {
                 Some(known) => known.merge(&entry),
                 None => {
                     let mut known = self.index.get(&key)?.unwrap_or_else(|| entry.clone());
                     known.merge(&entry);
-                    entries.insert(key, known);
+                    taken.entries.insert(key, known);
                 }
             }
         }
         checkpoint.sequence = last.position.sequence;
-        self.index
-            .put(partition, checkpoint, (&entries, &erasures))?;
+        self.index.put(partition, checkpoint, &taken)?;
         drop(taking);
         let mut overlay = self.overlay();
-        for (key, entry) in &entries {
+        for (key, entry) in &taken.entries {
             let covered = match overlay.get(key) {
                 Some(Slot::Accepted(appended)) => entry.covers(appended),
                 Some(Slot::UnderWay(_)) | None => false,

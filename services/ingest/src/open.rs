@@ -48,8 +48,8 @@ pub async fn open(
         dir: folder.join("store"),
         cache_bytes: CACHE_BYTES,
         schema: "ingest",
-        // 2: every recording of a report, and erasures.
-        schema_version: 2,
+        // 2: every recording of a report, and erasures. 3: tombstones.
+        schema_version: 3,
         min_free_bytes: config.limits.store_min_free_bytes(),
     };
     let open = Arc::clone(&machine.stores);

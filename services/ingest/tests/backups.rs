@@ -13,13 +13,19 @@ use tonic::Code;
 
 const ID: &str = "0d4f8a52-0000-4000-8000-0000000000aa";
 
-fn good() -> NoteBackupRequest {
+fn good(incarnation: &[u8]) -> NoteBackupRequest {
     NoteBackupRequest {
         backup_id: ID.to_owned(),
         folder: "/srv/backup".to_owned(),
         host: "vault".to_owned(),
-        up_to: vec![LogPosition::default()],
+        up_to: (0..4)
+            .map(|partition| LogPosition {
+                partition,
+                sequence: 0,
+            })
+            .collect(),
         finished: false,
+        incarnation: incarnation.to_vec(),
     }
 }
 
@@ -28,8 +34,8 @@ async fn a_bad_note_is_refused_with_every_mistake() {
     let node = Node::empty().await;
     let mut backups = BackupServiceClient::new(node.channel.clone());
     let empty = backups.note_backup(NoteBackupRequest::default()).await;
-    let required =
-        ["backup_id", "folder", "up_to"].map(|field| (field.to_owned(), "REQUIRED".to_owned()));
+    let required = ["backup_id", "folder", "up_to", "incarnation"]
+        .map(|field| (field.to_owned(), "REQUIRED".to_owned()));
     assert_eq!(violations(&empty.unwrap_err()), required);
     let bad = NoteBackupRequest {
         backup_id: "the first".to_owned(),
@@ -45,8 +51,10 @@ async fn a_bad_note_is_refused_with_every_mistake() {
                 partition: 99,
                 sequence: 1,
             },
+            LogPosition::default(),
         ],
         finished: true,
+        incarnation: vec![7],
     };
     let bad = backups.note_backup(bad).await.unwrap_err();
     assert_eq!(bad.code(), Code::InvalidArgument);
@@ -56,9 +64,17 @@ async fn a_bad_note_is_refused_with_every_mistake() {
         ("host", "TOO_LONG"),
         ("up_to[1]", "OUT_OF_RANGE"),
         ("up_to[2]", "OUT_OF_RANGE"),
+        ("up_to[3]", "DUPLICATE"),
+        ("up_to", "REQUIRED"),
     ];
     let mistakes = mistakes.map(|(field, reason)| (field.to_owned(), reason.to_owned()));
     assert_eq!(violations(&bad), mistakes);
+    let of_another = backups
+        .note_backup(good(b"of another log"))
+        .await
+        .unwrap_err();
+    assert_eq!(of_another.code(), Code::FailedPrecondition);
+    assert_eq!(reason(&of_another), "LOG_INCARNATION_CHANGED");
     let known = backups.list_backups(ListBackupsRequest::default()).await;
     assert_eq!(known.unwrap().into_inner().backups, []);
     for (id, wrong) in [("", "REQUIRED"), ("the first", "INVALID_UUID")] {
@@ -85,6 +101,8 @@ async fn a_bad_note_is_refused_with_every_mistake() {
 async fn what_is_noted_outlives_the_store_and_no_more_are_kept_than_can_be_shown() {
     let node = Node::empty().await;
     let mut backups = BackupServiceClient::new(node.channel.clone());
+    let history = node.log.incarnation().await.unwrap().0;
+    let good = || good(&history);
     let noted = backups.note_backup(good()).await.unwrap().into_inner();
     let noted = noted.backup.unwrap();
     assert_eq!((noted.finished_at, noted.erased_reports_held), (None, 0));

@@ -110,6 +110,10 @@ impl Handler {
         see_writes(&self.replica, "at_least", &request.at_least, self.patience).await?;
         let told = self.told(&request.feed_token).await?;
         if let Some(cursor) = &cursor {
+            let here = self.replica.partitions.keys().map(|id| id.0);
+            if !cursor.up_to().into_keys().eq(here) {
+                return Err(page_token_invalid());
+            }
             see_positions(&self.replica, &cursor.up_to(), self.patience).await?;
         }
         see_registry(&self.replica, self.patience).await?;
@@ -138,7 +142,9 @@ impl Handler {
         };
         // One at a time: each page is much work. It goes on without whoever leaves, and
         // nobody's is begun meanwhile.
-        let permit = Arc::clone(&self.errata).acquire_owned().await;
+        let permit = Arc::clone(&self.errata).acquire_owned();
+        let permit = tokio::time::timeout(self.patience, permit).await;
+        let permit = permit.map_err(|_| QueryError::NotCaughtUp(self.patience))?;
         let read = move |replica: &Replica| {
             let _permit = permit;
             replica.errata(&page, cursor)

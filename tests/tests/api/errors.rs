@@ -1420,6 +1420,18 @@ pub(crate) const ERRORS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "NoteBackup",
+        "DUPLICATE",
+        "INVALID_ARGUMENT",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "NoteBackup",
+        "LOG_INCARNATION_CHANGED",
+        "FAILED_PRECONDITION",
+        "services/ingest/tests/backups.rs::a_bad_note_is_refused_with_every_mistake",
+    ),
+    (
+        "NoteBackup",
         "TOO_MANY_BACKUPS",
         "RESOURCE_EXHAUSTED",
         "services/ingest/tests/backups.rs::what_is_noted_outlives_the_store_and_no_more_are_kept_than_can_be_shown",

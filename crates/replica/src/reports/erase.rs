@@ -17,7 +17,7 @@ impl ReportReplica {
     /// Erases what a report holds; tells what was known of it where all of it goes.
     pub(super) fn erase(
         &self,
-        partition: PartitionId,
+        (partition, at): (PartitionId, Sequence),
         key: &ReportKey,
         scope: Scope,
         staged: &mut Staged,
@@ -77,7 +77,25 @@ impl ReportReplica {
             gone.bore_on.append(&mut places);
             gone.named.extend(report.places());
         }
-        // What the log has erased already was here before a store was made anew.
+        if scope == Scope::Report && self.erasures.is_first((partition, at), key, batch)? {
+            self.note_stones(partition, key, staged, &mut gone)?;
+        }
+        for places in [&mut gone.bore_on, &mut gone.named] {
+            places.sort();
+            places.dedup();
+        }
+        Ok(gone)
+    }
+
+    /// Notes what is known of a report by its tombstones: what the log has erased already was
+    /// here before a store was made anew. Of several erasures the first took it away.
+    fn note_stones(
+        &self,
+        partition: PartitionId,
+        key: &ReportKey,
+        staged: &Staged,
+        gone: &mut ErasedReport,
+    ) -> Result<(), ReplicaError> {
         let before = self.erasures.tombstones(partition, key)?;
         let in_batch = staged.tombstones.get(key).into_iter().flatten().cloned();
         for (recording, stone) in before.into_iter().chain(in_batch) {
@@ -91,11 +109,7 @@ impl ReportReplica {
                 .extend(linked.chain(stone.places.iter().cloned()));
             gone.named.extend(stone.places);
         }
-        for places in [&mut gone.bore_on, &mut gone.named] {
-            places.sort();
-            places.dedup();
-        }
-        Ok(gone)
+        Ok(())
     }
 
     /// Takes what was linked to a report that is gone out of the places on which it bore by
@@ -107,14 +121,21 @@ impl ReportReplica {
         places: &[PlaceId],
         (staged, batch): (&Staged, &mut Batch),
     ) -> Result<(), ReplicaError> {
-        for (sequence, (_, report)) in together.iter().filter(|(other, _)| **other != gone) {
-            let left = self.linked(partition, report, staged)?;
-            let left: BTreeSet<PlaceId> = left.values().flat_map(|(_, r)| r.places()).collect();
-            for place in places.iter().filter(|place| !left.contains(*place)) {
-                let mut key = place_prefix(place, partition.0);
-                key.extend(sequence.to_be_bytes());
-                batch.delete(&self.places, key);
+        let mut visited = BTreeSet::from([gone]);
+        for (sequence, (_, report)) in together {
+            if visited.contains(sequence) {
+                continue;
             }
+            let left = self.linked(partition, report, staged)?;
+            let named: BTreeSet<PlaceId> = left.values().flat_map(|(_, r)| r.places()).collect();
+            for place in places.iter().filter(|place| !named.contains(*place)) {
+                for sequence in left.keys() {
+                    let mut key = place_prefix(place, partition.0);
+                    key.extend(sequence.to_be_bytes());
+                    batch.delete(&self.places, key);
+                }
+            }
+            visited.extend(left.into_keys());
         }
         Ok(())
     }

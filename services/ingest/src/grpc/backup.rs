@@ -10,7 +10,7 @@ use tonic::{Code, Request, Response, Status};
 use uuid::Uuid;
 use v1::Reason;
 
-use crate::backups::{Note, Positions};
+use crate::backups::{BackupsError, Note, Positions};
 use crate::error::{Refusal, field};
 use crate::service::Core;
 
@@ -63,7 +63,11 @@ impl Core {
         self: &Arc<Self>,
         request: v1::NoteBackupRequest,
     ) -> Result<v1::Backup, Refusal> {
+        let of = request.incarnation.clone();
         let note = self.check(request).await?;
+        if of != self.incarnation.0 {
+            return Err(BackupsError::OtherHistory.into());
+        }
         let (core, now) = (Arc::clone(self), (self.clock)());
         blocking(move || {
             let id = note.id;
@@ -127,7 +131,21 @@ impl Core {
                 );
                 mistakes.push(field(&format!("up_to[{i}]"), Reason::OutOfRange, what));
             }
-            up_to.insert(position.partition, position.sequence);
+            if up_to
+                .insert(position.partition, position.sequence)
+                .is_some()
+            {
+                let what = format!("names partition {} once more", position.partition);
+                mistakes.push(field(&format!("up_to[{i}]"), Reason::Duplicate, what));
+            }
+        }
+        if !request.up_to.is_empty() && up_to.len() < ends.len() {
+            let what = format!("names {} of {} partitions", up_to.len(), ends.len());
+            mistakes.push(field("up_to", Reason::Required, what));
+        }
+        if request.incarnation.is_empty() {
+            let what = "is empty; give the incarnation of the report log";
+            mistakes.push(field("incarnation", Reason::Required, what));
         }
         match id {
             Some(id) if mistakes.is_empty() => Ok(Note {

@@ -1,7 +1,7 @@
 //! The index on disk: accepted reports by id, and how far each partition is. What
 //! cannot be trusted is thrown away and read from the log again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock};
 
 use ascertain_domain::erasure::Scope;
@@ -38,6 +38,15 @@ impl IndexError {
     }
 }
 
+/// What records of one partition say.
+#[derive(Debug, Default)]
+pub(crate) struct TakenIn {
+    pub entries: BTreeMap<ReportKey, Entry>,
+    pub erasures: BTreeMap<ReportKey, Erasure>,
+    /// Tombstones, with their sequences.
+    pub stones: Vec<(ReportKey, u64)>,
+}
+
 /// Accepted reports by id.
 pub(crate) struct Index {
     /// Gone once it is closed.
@@ -45,6 +54,8 @@ pub(crate) struct Index {
     reports: Family,
     checkpoints: Family,
     erasures: Family,
+    /// Where tombstones stand, by the id of their report.
+    stones: Family,
 }
 
 impl Index {
@@ -54,6 +65,7 @@ impl Index {
             reports: store.family("r"),
             checkpoints: store.family("c"),
             erasures: store.family("e"),
+            stones: store.family("t"),
             store: RwLock::new(Some(store)),
         };
         let known = index.checkpoints.get(INCARNATION)?;
@@ -69,7 +81,12 @@ impl Index {
     /// Throws everything away but the incarnation.
     pub(crate) fn clear(&self) -> Result<(), IndexError> {
         // First the checkpoints: a crash in between leaves entries that come again.
-        for family in [&self.checkpoints, &self.reports, &self.erasures] {
+        for family in [
+            &self.checkpoints,
+            &self.reports,
+            &self.erasures,
+            &self.stones,
+        ] {
             let mut batch = Batch::new();
             for item in family.scan_prefix([]) {
                 let (key, _) = item?;
@@ -99,6 +116,20 @@ impl Index {
             .get(stored_key(key))?
             .map(|bytes| Erasure::from_bytes(&bytes).ok_or(IndexError::Form))
             .transpose()
+    }
+
+    /// Where the tombstones of a report stand.
+    pub(crate) fn stones(&self, key: &ReportKey) -> Result<BTreeSet<(u32, u64)>, IndexError> {
+        let stones = self.stones.scan_prefix(stone_prefix(key)).map(|item| {
+            let (key, _) = item?;
+            let (rest, sequence) = key.split_last_chunk::<8>().ok_or(IndexError::Form)?;
+            let (_, partition) = rest.split_last_chunk::<4>().ok_or(IndexError::Form)?;
+            Ok((
+                u32::from_be_bytes(*partition),
+                u64::from_be_bytes(*sequence),
+            ))
+        });
+        stones.collect()
     }
 
     /// Every erasure, in the order of ids.
@@ -141,9 +172,21 @@ impl Index {
         &self,
         partition: PartitionId,
         checkpoint: Checkpoint,
-        (entries, erasures): (&BTreeMap<ReportKey, Entry>, &BTreeMap<ReportKey, Erasure>),
+        TakenIn {
+            entries,
+            erasures,
+            stones,
+        }: &TakenIn,
     ) -> Result<(), IndexError> {
         let mut batch = Batch::new();
+        for (key, sequence) in stones {
+            let at = [
+                partition.0.to_be_bytes().as_slice(),
+                &sequence.to_be_bytes(),
+            ]
+            .concat();
+            batch.put(&self.stones, [stone_prefix(key), at].concat(), []);
+        }
         for (key, erasure) in erasures {
             batch.put(&self.erasures, stored_key(key), erasure.to_bytes());
         }
@@ -193,6 +236,11 @@ impl Index {
 
 fn stored_key(key: &ReportKey) -> Vec<u8> {
     [key.report.0.as_bytes(), key.partner.as_str().as_bytes()].concat()
+}
+
+/// Ends with a zero, which no partner's id holds.
+fn stone_prefix(key: &ReportKey) -> Vec<u8> {
+    [stored_key(key), vec![0]].concat()
 }
 
 fn key_of(stored: &[u8]) -> Option<ReportKey> {
