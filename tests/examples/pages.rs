@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use ascertain_client::Client;
@@ -43,6 +43,17 @@ async fn main() -> anyhow::Result<()> {
     }
     caught_up(&client, &client).await?;
     println!("{count} places stated: {:.1?}", stating.elapsed());
+
+    let summing = Instant::now();
+    let patient = client.clone().with_deadline(Duration::from_secs(30));
+    let summary = patient
+        .summarize_area(SummarizeAreaRequest::default())
+        .await?;
+    println!(
+        "{} places summed up: {:.1?}",
+        summary.places,
+        summing.elapsed()
+    );
 
     let (going, told) = (
         Arc::new(AtomicBool::new(true)),
@@ -96,15 +107,6 @@ async fn main() -> anyhow::Result<()> {
         ids.len() - once.len(),
         missed.count(),
         times.len()
-    );
-    let summing = Instant::now();
-    let summary = client
-        .summarize_area(SummarizeAreaRequest::default())
-        .await?;
-    println!(
-        "{} places summed up: {:.1?}",
-        summary.places,
-        summing.elapsed()
     );
     program.terminate()
 }

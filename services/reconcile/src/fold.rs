@@ -225,16 +225,14 @@ impl Folder {
         adopted: u64,
     ) -> Result<BTreeMap<PlaceId, StateCause>, ReconcileError> {
         let (old, view) = (registry.at(before), registry.at(adopted));
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut placed) = (BTreeSet::new(), BTreeSet::new());
         for changed in registry.changed(before, adopted) {
             match changed {
                 Changed::Place(id) => {
                     touched.extend(affected_places(std::slice::from_ref(id), view));
                     // A place that moved leaves those beside which it was.
                     touched.extend(affected_places(std::slice::from_ref(id), old));
-                    // The sides of an area are those of all places of the area.
-                    let area = |p: &&Arc<Place>| p.home_area == *id;
-                    touched.extend(view.places().filter(area).map(|p| p.id.clone()));
+                    placed.insert(id);
                 }
                 Changed::Party { known_before: true } => {
                     touched.extend(view.places().map(|p| p.id.clone()));
@@ -245,6 +243,11 @@ impl Folder {
                 }
                 | Changed::SourceModel(_) => {}
             }
+        }
+        if !placed.is_empty() {
+            // The sides of an area are those of all places of the area.
+            let in_area = view.places().filter(|p| placed.contains(&p.home_area));
+            touched.extend(in_area.map(|p| p.id.clone()));
         }
         let registered = touched.into_iter().map(|id| (id, StateCause::Registry));
         let mut touched: BTreeMap<PlaceId, StateCause> = registered.collect();
