@@ -16,6 +16,7 @@ mod program;
 pub mod python;
 mod records;
 pub mod simulation;
+mod told;
 
 pub use archive::{Archive, LATE_PLACE, at};
 pub use chance::Chance;
@@ -25,3 +26,4 @@ pub use load::{Acked, live, long, stream};
 pub use node::Node;
 pub use program::{Program, binaries};
 pub use records::{Digests, bodies, caught_up, digests, frames, import, state_entries};
+pub use told::{hama, told_but};

@@ -9,8 +9,7 @@ use ascertain_proto::v1::{
     ListReportsRequest, Polarity, ReadOptions, RecordedReportView, Report, ReportSubmission,
     RetractReportRequest, Retractor, SetAsideCause,
 };
-use ascertain_standalone::scenario::Scenario;
-use ascertain_tests::Node;
+use ascertain_tests::{Node, told_but};
 use prost::Message as _;
 
 const MORNING: &str = "2024-12-05T11:30:00+03:00";
@@ -26,18 +25,10 @@ struct Told {
 impl Told {
     /// A node that was told what the scenario holds, but for some reports.
     async fn but(left_out: &[&str]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let node = Node::start(data.path()).await.unwrap();
-        let scenario = Scenario::hama().unwrap();
-        node.apply(&scenario).await.unwrap();
-        let told = scenario.submissions.into_iter();
-        let told: Vec<ReportSubmission> = told
-            .filter(|s| !left_out.contains(&reference(s.report.as_ref().unwrap())))
-            .collect();
-        let acks = node.submit(&told).await.unwrap();
+        let (node, tokens, data) = told_but(left_out).await.unwrap();
         Self {
             node,
-            tokens: acks.into_iter().map(|ack| ack.write_token).collect(),
+            tokens,
             _data: data,
         }
     }
@@ -136,15 +127,9 @@ impl Told {
     }
 }
 
-fn reference(report: &Report) -> &str {
-    &report.partner_reference
-}
-
 /// A report of the scenario, by the partner's reference.
-fn hama(wanted: &str) -> Report {
-    let told = Scenario::hama().unwrap().submissions.into_iter();
-    let mut reports = told.filter_map(|submission| submission.report);
-    reports.find(|report| reference(report) == wanted).unwrap()
+fn hama(reference: &str) -> Report {
+    ascertain_tests::hama(reference).unwrap()
 }
 
 fn takes_back(reference: &str, by: Retractor) -> RetractReportRequest {

@@ -14,10 +14,9 @@ use ascertain_proto::v1::{
     Backup, ControlState, EraseReportRequest, EraseReportResponse, ErasureGround, ErasureScope,
     ForgetBackupRequest, GetControlStateRequest, GetNodeStatusRequest, GetReportRequest,
     ListBackupsRequest, ListReportsRequest, ReadOptions, RecordedReportView, Report,
-    ReportSubmission, SubmitReportRequest, VerifyNodeRequest,
+    ReportSubmission, RetractReportRequest, Retractor, SubmitReportRequest, VerifyNodeRequest,
 };
-use ascertain_standalone::scenario::Scenario;
-use ascertain_tests::Node;
+use ascertain_tests::{Node, told_but};
 use prost::Message as _;
 
 const MORNING: &str = "2024-12-05T11:30:00+03:00";
@@ -32,20 +31,8 @@ struct Told {
 
 impl Told {
     async fn but(left_out: &[&str]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let node = Node::start(data.path()).await.unwrap();
-        let scenario = Scenario::hama().unwrap();
-        node.apply(&scenario).await.unwrap();
-        let told = scenario.submissions.into_iter();
-        let told: Vec<ReportSubmission> = told
-            .filter(|s| !left_out.contains(&&*s.report.as_ref().unwrap().partner_reference))
-            .collect();
-        let acks = node.submit(&told).await.unwrap();
-        Self {
-            node,
-            tokens: acks.into_iter().map(|ack| ack.write_token).collect(),
-            data,
-        }
+        let (node, tokens, data) = told_but(left_out).await.unwrap();
+        Self { node, tokens, data }
     }
 
     async fn erase(&mut self, reference: &str, scope: ErasureScope) -> EraseReportResponse {
@@ -128,12 +115,9 @@ async fn compacted(client: &Client, known: u64) {
         .unwrap();
 }
 
+/// A report of the scenario, by the partner's reference.
 fn hama(reference: &str) -> Report {
-    let told = Scenario::hama().unwrap().submissions.into_iter();
-    let mut reports = told.filter_map(|submission| submission.report);
-    reports
-        .find(|report| report.partner_reference == reference)
-        .unwrap()
+    ascertain_tests::hama(reference).unwrap()
 }
 
 fn erasure(reference: &str, scope: ErasureScope) -> EraseReportRequest {
@@ -375,6 +359,45 @@ async fn a_backup_taken_again_holds_nothing_that_was_erased_and_is_restored() {
     let gone = restored.report("R10").await.unwrap_err();
     assert_eq!(gone.reason, "REPORT_ERASED");
     restored.node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_erased_retraction_took_back_counts_again_and_answers_of_then_say_so() {
+    let mut told = Told::but(&[]).await;
+    let before = told.belief("sawaaek").await;
+    let client = told.node.client();
+    let retraction = "0d4f8a52-0000-4000-8000-00000000000a";
+    let request = RetractReportRequest {
+        report_id: hama("R9").report_id,
+        retraction_id: retraction.to_owned(),
+        retracted_by: Retractor::Submitter.into(),
+        ..RetractReportRequest::default()
+    };
+    let retracted = client.retract_report(request).await.unwrap();
+    let retracted = retracted.acknowledgement.unwrap();
+    told.tokens.push(retracted.write_token);
+    let without = told.ask("sawaaek", None).await;
+    assert_ne!(without.outcomes, before.outcomes);
+
+    let request = EraseReportRequest {
+        report_id: retraction.to_owned(),
+        scope: ErasureScope::Report.into(),
+        ground: ErasureGround::Mistake.into(),
+        ..EraseReportRequest::default()
+    };
+    let erased = client.erase_report(request).await.unwrap();
+    told.tokens.push(erased.write_token);
+    assert_eq!(told.belief("sawaaek").await, before);
+    // What was known between the two cannot be made again.
+    let then = GetControlStateRequest {
+        place: "sawaaek".to_owned(),
+        read: Some(ReadOptions {
+            as_known_at: without.as_known_at,
+            ..ReadOptions::default()
+        }),
+    };
+    let then = client.get_control_state(then).await.unwrap();
+    assert_eq!(then.state.unwrap().erased_reports, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

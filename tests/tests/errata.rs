@@ -10,8 +10,7 @@ use ascertain_proto::v1::{
     HistoryPoint, ListErrataRequest, ListErrataResponse, PlaceReference, ReadOptions, Report,
     ReportSubmission, RetractReportRequest, Retractor, StateChange, WatchControlStatesRequest,
 };
-use ascertain_standalone::scenario::Scenario;
-use ascertain_tests::Node;
+use ascertain_tests::{Node, told_but};
 use prost_types::Timestamp;
 
 const RETRACTION: &str = "0d4f8a52-0000-4000-8000-00000000000a";
@@ -26,18 +25,10 @@ struct Told {
 impl Told {
     /// A node that was told what the scenario holds, but for some reports.
     async fn but(left_out: &[&str]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let node = Node::start(data.path()).await.unwrap();
-        let scenario = Scenario::hama().unwrap();
-        node.apply(&scenario).await.unwrap();
-        let told = scenario.submissions.into_iter();
-        let told: Vec<ReportSubmission> = told
-            .filter(|s| !left_out.contains(&&*s.report.as_ref().unwrap().partner_reference))
-            .collect();
-        let acks = node.submit(&told).await.unwrap();
+        let (node, tokens, data) = told_but(left_out).await.unwrap();
         Self {
             node,
-            tokens: acks.into_iter().map(|ack| ack.write_token).collect(),
+            tokens,
             _data: data,
         }
     }
@@ -114,12 +105,8 @@ impl Told {
 }
 
 /// A report of the scenario, by the partner's reference.
-fn hama(wanted: &str) -> Report {
-    let told = Scenario::hama().unwrap().submissions.into_iter();
-    let mut reports = told.filter_map(|submission| submission.report);
-    reports
-        .find(|report| report.partner_reference == wanted)
-        .unwrap()
+fn hama(reference: &str) -> Report {
+    ascertain_tests::hama(reference).unwrap()
 }
 
 fn of<'a>(errata: &'a [Erratum], place: &str) -> &'a Erratum {

@@ -1,7 +1,6 @@
 //! What a backup says of itself.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use ascertain_domain::id::Digest;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::BackupError;
-use crate::sync_folder;
+use crate::write_whole;
 
 /// The format that is written.
 const FORMAT: u32 = 1;
@@ -168,13 +167,9 @@ impl Manifest {
             sha256: digest(self).map_err(|detail| BackupError::damaged(folder, detail))?,
         };
         let write = || -> std::io::Result<()> {
-            let temporary = folder.join("manifest.tmp");
-            let mut file = fs::File::create(&temporary)?;
-            file.write_all(&serde_json::to_vec_pretty(&sealed)?)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            sync_folder(folder)
+            let mut bytes = serde_json::to_vec_pretty(&sealed)?;
+            bytes.push(b'\n');
+            write_whole(&path, &bytes)
         };
         write().map_err(BackupError::io(&path))
     }

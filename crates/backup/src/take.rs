@@ -1,7 +1,6 @@
 //! Taking a backup: following both logs to where they end now.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use ascertain_log::{End, Incarnation, LogReader, PartitionId, Record, Sequence, now};
@@ -16,7 +15,9 @@ use crate::erased::Erased;
 use crate::error::BackupError;
 use crate::manifest::{Ends, LogPart, Manifest, Mark, hex};
 use crate::verify::{file_hashes, records_of};
-use crate::{Progress, REPORT_LOG, STATE_LOG, Source, UNDER_WAY, options, sync_folder};
+use crate::{
+    Progress, REPORT_LOG, STATE_LOG, Source, UNDER_WAY, options, sync_folder, write_whole,
+};
 
 /// What was backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,21 +186,10 @@ fn mark(folder: &Path, before: Option<&Manifest>, log: &Described) -> Result<Mar
     });
     if broken_off.as_ref() != Some(&mark) {
         let bytes = serde_json::to_vec(&mark).map_err(std::io::Error::from);
-        write_durably(&path, &bytes.map_err(BackupError::io(&path))?)?;
-        sync_folder(folder).map_err(BackupError::io(folder))?;
+        let written = bytes.and_then(|bytes| write_whole(&path, &bytes));
+        written.map_err(BackupError::io(&path))?;
     }
     Ok(mark)
-}
-
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
-    let write = || -> std::io::Result<()> {
-        let temporary = path.with_extension("tmp");
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(BackupError::io(path))
 }
 
 /// Takes the folder's lock, held as long as the file is open.

@@ -4,6 +4,7 @@
 //! [`record`] reads back what a log holds.
 
 pub mod adjudication;
+pub mod backup;
 mod claim;
 mod content;
 mod enums;

@@ -3,7 +3,7 @@
 use ascertain_domain::id::{PlaceId, ReportKey};
 use ascertain_domain::time::Timestamp;
 use ascertain_domain::tombstone::Tombstone;
-use ascertain_log::{PartitionId, Position, Sequence};
+use ascertain_log::{PartitionId, Sequence};
 use ascertain_store::{Batch, Family, Store};
 
 use crate::{ErasedReport, ReplicaError};
@@ -63,18 +63,19 @@ impl Erasures {
         Ok(())
     }
 
-    /// Notes the tombstone of a report.
+    /// Notes the tombstone of a report, with where that stood and when it was known.
     pub(crate) fn note_tombstone(
         &self,
-        at: &Position,
+        partition: PartitionId,
+        (sequence, known_at): (Sequence, Timestamp),
         stone: &Tombstone,
-        body: &[u8],
         batch: &mut Batch,
     ) {
-        let mut stored = stone_prefix(at.partition, &stone.key);
-        stored.extend(at.sequence.0.to_be_bytes());
-        let known_at = at.known_at.micros().to_be_bytes();
-        batch.put(&self.stones, stored, [&known_at, body].concat());
+        let mut stored = stone_prefix(partition, &stone.key);
+        stored.extend(sequence.0.to_be_bytes());
+        let known_at = known_at.micros().to_be_bytes();
+        let value = [&known_at[..], &stone.in_place_of(b"")].concat();
+        batch.put(&self.stones, stored, value);
     }
 
     /// The tombstones of a report in a partition.

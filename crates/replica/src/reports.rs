@@ -100,9 +100,10 @@ pub struct ErasedReport {
     /// Its recordings in the partition, with their knowledge times, by sequence.
     pub recordings: Vec<(Sequence, Timestamp)>,
     /// The places on which it bore, by itself or by what is linked to it; sorted. A store that
-    /// was made anew since does not know of the links any more.
+    /// was made anew since knows of no links through others that are gone, too.
     pub bore_on: Vec<PlaceId>,
-    /// Those of them that it named itself, sorted: as many in every store.
+    /// Those of them that it named itself, or that were named by what it corrected or took
+    /// back; sorted. The same in every store.
     pub named: Vec<PlaceId>,
 }
 
@@ -198,9 +199,9 @@ impl ReportReplica {
                     Taken::Adjudication(adjudication.place)
                 }
                 Body::Erased(stone) => {
-                    self.erasures
-                        .note_tombstone(&record.position, &stone, &record.body, batch);
                     let at = (record.position.sequence, record.position.known_at);
+                    let partition = record.position.partition;
+                    self.erasures.note_tombstone(partition, at, &stone, batch);
                     let stones = staged.tombstones.entry(stone.key.clone()).or_default();
                     stones.push((at, stone));
                     Taken::Other

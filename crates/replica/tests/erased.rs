@@ -264,7 +264,55 @@ fn a_tombstone_tells_on_what_else_its_report_bore() {
     let ids =
         |places: &[PlaceId]| -> Vec<String> { places.iter().map(ToString::to_string).collect() };
     assert_eq!(ids(&gone.bore_on), ["hama", "homs"]);
-    assert_eq!(ids(&gone.named), ["homs"]);
+    assert_eq!(ids(&gone.named), ["hama", "homs"]);
+}
+
+#[test]
+fn what_an_erasure_touched_is_the_same_in_a_store_that_never_saw_the_reports() {
+    // Three versions; erased one after the other, in every order.
+    let records = [
+        report(1, 1, "hama", None),
+        report(2, 2, "homs", Some(1)),
+        report(3, 3, "idlib", Some(2)),
+    ];
+    let stones = records.clone().map(|record| {
+        let Ok(Body::Report(said)) = decode_body(&record.body) else {
+            unreachable!("it is a report");
+        };
+        Record {
+            body: Tombstone::of(&said).in_place_of(&record.body).into(),
+            ..record
+        }
+    });
+    let orders = [
+        [1, 2, 3],
+        [1, 3, 2],
+        [2, 1, 3],
+        [2, 3, 1],
+        [3, 1, 2],
+        [3, 2, 1],
+    ];
+    for order in orders {
+        let (lived, anew) = (Home::new(), Home::new());
+        lived.take(&records);
+        anew.take(&stones);
+        for (sequence, n) in (4..).zip(order) {
+            let erasure = [erasure(sequence, n, v1::ErasureScope::Report)];
+            let of = |home: &Home| match home.take(&erasure).remove(0) {
+                Taken::Erasure(_, _, gone) => (gone.recordings, gone.named),
+                other => unreachable!("{other:?}"),
+            };
+            let (lived, anew) = (of(&lived), of(&anew));
+            assert_eq!(lived, anew, "{order:?}, {n}");
+            let named: Vec<&str> = lived.1.iter().map(PlaceId::as_str).collect();
+            let expected: &[&str] = match n {
+                1 => &["hama"],
+                2 => &["hama", "homs"],
+                _ => &["homs", "idlib"],
+            };
+            assert_eq!(named, expected, "{order:?}, {n}");
+        }
+    }
 }
 
 #[test]

@@ -5,13 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use ascertain_domain::id::ReportKey;
 use ascertain_domain::time::Timestamp;
 use ascertain_log::Incarnation;
 use ascertain_proto::{outward, v1};
+use ascertain_runtime::blocking;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::ledger::IndexError;
+use crate::service::Core;
 
 /// The most backups that are known at once.
 pub(crate) const MOST: usize = 1_000;
@@ -24,7 +29,8 @@ pub(crate) type Positions = BTreeMap<u32, u64>;
 pub enum BackupsError {
     /// It is not what was written.
     #[error(
-        "the list of backups in {} cannot be read: set it right, or move it away and note the backups anew",
+        "the list of backups in {} cannot be read: set it right, or move it away and take the \
+         backups again",
         path.display()
     )]
     Form {
@@ -41,8 +47,8 @@ pub enum BackupsError {
         /// Why not.
         source: io::Error,
     },
-    /// The id is that of a backup of another history of the report log.
-    #[error("the backup of this id is one of another history of the report log")]
+    /// It is of another history of the report log than this node's, or than before.
+    #[error("the backup is of another history of the report log; back up into a new folder")]
     OtherHistory,
     /// As many are known as are kept.
     #[error("{MOST} backups are known, which is the most; forget those that were deleted")]
@@ -231,6 +237,51 @@ impl Backups {
     }
 }
 
+impl Core {
+    /// The backups that are known and may hold a report.
+    pub(crate) async fn backups_with(
+        self: &Arc<Self>,
+        key: &ReportKey,
+    ) -> Result<Vec<v1::Backup>, IndexError> {
+        let (core, key) = (Arc::clone(self), key.clone());
+        blocking(move || {
+            let erasure = core.ledger.erasure(&key)?;
+            let positions = erasure.map(|erasure| erasure.positions).unwrap_or_default();
+            let recordings = core.ledger.recordings(&key)?;
+            let mut known = core.backups.all();
+            known.retain(|(_, known)| known.may_hold(core.incarnation, &recordings, &positions));
+            core.shown(known)
+        })
+        .await
+    }
+
+    /// The backups that are known, by their ids.
+    pub(crate) fn known_backups(&self) -> Result<Vec<v1::Backup>, IndexError> {
+        self.shown(self.backups.all())
+    }
+
+    /// Backups as they are shown, each with how much it may hold of what was erased since.
+    pub(crate) fn shown(&self, known: Vec<(Uuid, Known)>) -> Result<Vec<v1::Backup>, IndexError> {
+        let mut held = vec![0; known.len()];
+        // Whoever takes no backups need not look.
+        let erasures = match known.is_empty() {
+            true => Vec::new(),
+            false => self.ledger.erasures()?,
+        };
+        for (key, erasure) in erasures {
+            let recordings = self.ledger.recordings(&key)?;
+            let positions = &erasure.positions;
+            for (held, (_, known)) in held.iter_mut().zip(&known) {
+                *held += u64::from(known.may_hold(self.incarnation, &recordings, positions));
+            }
+        }
+        let shown = known.into_iter().zip(held);
+        Ok(shown
+            .map(|((id, known), held)| known.shown(id, held))
+            .collect())
+    }
+}
+
 /// Writes a list, durably, whole or not at all.
 fn write(path: &Path, known: &BTreeMap<Uuid, Known>) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
@@ -253,7 +304,7 @@ fn reach(positions: &mut Positions, others: &Positions) {
     }
 }
 
-pub(crate) fn hex(incarnation: Incarnation) -> String {
+fn hex(incarnation: Incarnation) -> String {
     incarnation
         .0
         .iter()

@@ -12,11 +12,8 @@ use ascertain_proto::inward::erasure::check;
 use ascertain_proto::inward::record::{Body, decode_body};
 use ascertain_proto::log::v1::record_body::Content;
 use ascertain_proto::{log, v1};
-use ascertain_runtime::blocking;
 use bytes::Bytes;
-use uuid::Uuid;
 
-use crate::backups::Known;
 use crate::error::Refusal;
 use crate::ledger::{Erasure, IndexError};
 use crate::replay::{ReplayError, replay};
@@ -80,46 +77,6 @@ impl Core {
             older_backups: self.backups_with(&key).await?,
             write_token,
         })
-    }
-
-    /// The backups that are known and may hold a report.
-    async fn backups_with(self: &Arc<Self>, key: &ReportKey) -> Result<Vec<v1::Backup>, Refusal> {
-        let (core, key) = (Arc::clone(self), key.clone());
-        blocking(move || {
-            let erasure = core.ledger.erasure(&key)?;
-            let positions = erasure.map(|erasure| erasure.positions).unwrap_or_default();
-            let recordings = core.ledger.recordings(&key)?;
-            let mut known = core.backups.all();
-            known.retain(|(_, known)| known.may_hold(core.incarnation, &recordings, &positions));
-            core.shown(known)
-        })
-        .await
-    }
-
-    /// The backups that are known, by their ids, each with how much it may hold of what
-    /// was erased since.
-    pub(crate) fn known_backups(&self) -> Result<Vec<v1::Backup>, Refusal> {
-        self.shown(self.backups.all())
-    }
-
-    fn shown(&self, known: Vec<(Uuid, Known)>) -> Result<Vec<v1::Backup>, Refusal> {
-        let mut held = vec![0; known.len()];
-        // Whoever takes no backups need not look.
-        let erasures = match known.is_empty() {
-            true => Vec::new(),
-            false => self.ledger.erasures()?,
-        };
-        for (key, erasure) in erasures {
-            let recordings = self.ledger.recordings(&key)?;
-            for (held, (_, known)) in held.iter_mut().zip(&known) {
-                *held +=
-                    u64::from(known.may_hold(self.incarnation, &recordings, &erasure.positions));
-            }
-        }
-        let shown = known.into_iter().zip(held);
-        Ok(shown
-            .map(|((id, known), held)| known.shown(id, held))
-            .collect())
     }
 
     async fn record_erasure(

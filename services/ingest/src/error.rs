@@ -43,8 +43,12 @@ impl Refusal {
     }
 
     /// Bad input: one field.
-    pub(crate) fn field(name: &str, reason: Reason, description: impl Into<String>) -> Self {
-        let violation = field(name, reason, description);
+    pub(crate) fn field(field: &str, reason: Reason, description: impl Into<String>) -> Self {
+        let violation = v1::FieldViolation {
+            field: field.to_owned(),
+            reason: status::reason_name(reason).to_owned(),
+            description: description.into(),
+        };
         Self::violated(Code::InvalidArgument, vec![violation])
     }
 
@@ -82,12 +86,11 @@ impl Refusal {
 
     /// The id that a field gives is that of something else.
     pub(crate) fn id_taken(field: &str) -> Self {
-        let violation = v1::FieldViolation {
-            field: field.to_owned(),
-            reason: status::reason_name(Reason::ReportIdReused).to_owned(),
-            description: "was used for something else; choose another".to_owned(),
-        };
-        Self::violated(Code::AlreadyExists, vec![violation])
+        let what = "was used for something else; choose another";
+        Self {
+            code: Code::AlreadyExists,
+            ..Self::field(field, Reason::ReportIdReused, what)
+        }
     }
 
     /// A defect: logged here, bland outside.
@@ -144,19 +147,6 @@ impl Refusal {
             message: self.message,
             violations: self.violations,
         }
-    }
-}
-
-/// A mistake in a field.
-pub(crate) fn field(
-    name: &str,
-    reason: Reason,
-    description: impl Into<String>,
-) -> v1::FieldViolation {
-    v1::FieldViolation {
-        field: name.to_owned(),
-        reason: status::reason_name(reason).to_owned(),
-        description: description.into(),
     }
 }
 

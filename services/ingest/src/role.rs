@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use ascertain_proto::{outward, v1};
 use ascertain_replica::RecordsDigest;
-use ascertain_runtime::Role;
+use ascertain_runtime::{Role, blocking};
 use prost_types::Timestamp;
 use sha2::Digest as _;
 use tonic::Status;
@@ -42,6 +42,7 @@ impl Role for IngestRole {
                 known_at: known_at.map(outward::timestamp),
             }
         });
+        let own = Arc::clone(core);
         let counters = core.counters.all().map(|(name, counter)| v1::Counter {
             name: name.to_owned(),
             value: counter.load(Ordering::Relaxed),
@@ -52,7 +53,7 @@ impl Role for IngestRole {
             partitions: partitions.collect(),
             counters: counters.collect(),
             floods: None,
-            erasures: erasures(core),
+            erasures: blocking(move || erasures(&own)).await,
         }
     }
 

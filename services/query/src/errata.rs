@@ -39,7 +39,7 @@ use crate::states::{ErratumAt, Published, UpTo};
 
 /// Errata a page where none are asked for.
 const DEFAULT_PAGE: usize = 20;
-/// The most errata a page: each costs two folds.
+/// The most errata a page: each costs folds of its place.
 const MAX_PAGE: usize = 100;
 /// The most errata that a page looks at.
 const MAX_LOOKED_AT: usize = 200;
@@ -144,7 +144,7 @@ impl Handler {
         // nobody's is begun meanwhile.
         let permit = Arc::clone(&self.errata).acquire_owned();
         let permit = tokio::time::timeout(self.patience, permit).await;
-        let permit = permit.map_err(|_| QueryError::NotCaughtUp(self.patience))?;
+        let permit = permit.map_err(|_| QueryError::ErrataUnderWay)?;
         let read = move |replica: &Replica| {
             let _permit = permit;
             replica.errata(&page, cursor)

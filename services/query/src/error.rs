@@ -45,6 +45,9 @@ pub(crate) enum QueryError {
     /// No more watches are taken now.
     #[error("as many watches are open here as `limits.max_watches` lets; try again")]
     TooManyWatches,
+    /// Pages of errata for others are being made.
+    #[error("pages of errata are made one at a time, and others are waiting; try again")]
+    ErrataUnderWay,
     /// The process ends.
     #[error("the node is draining; go on with the newest resume token, elsewhere or later")]
     Draining,
@@ -127,7 +130,7 @@ impl From<QueryError> for Status {
                 error.to_string(),
                 RETRY_AFTER,
             ),
-            QueryError::Draining => {
+            QueryError::Draining | QueryError::ErrataUnderWay => {
                 status::unavailable(Reason::Unavailable, error.to_string(), RETRY_AFTER)
             }
             QueryError::Replica(_)

@@ -22,7 +22,7 @@ pub(super) fn check_line(text: &str, characters_at_most: usize, field: &str, v: 
     characters(text, |_| false, field, v);
 }
 
-/// Reads a required id that its sender chose: of a report or of a ruling.
+/// Reads a required id that its sender chose: of a report, a ruling or a backup.
 pub(super) fn report_id(given: &str, field: &str, v: &mut Violations) -> Option<ReportId> {
     let id = ReportId::parse(given);
     match (id, given) {

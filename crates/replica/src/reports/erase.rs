@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use ascertain_domain::erasure::Scope;
 use ascertain_domain::id::{PlaceId, ReportKey};
+use ascertain_domain::tombstone::Tombstone;
 use ascertain_log::{PartitionId, Sequence};
 use ascertain_store::Batch;
 
@@ -12,6 +13,7 @@ use super::{
     ErasedReport, ReportReplica, Staged, Together, link_prefix, place_prefix, record_key, tail_u64,
 };
 use crate::ReplicaError;
+use crate::erasures::Stone;
 
 impl ReportReplica {
     /// Erases what a report holds; tells what was known of it where all of it goes.
@@ -23,22 +25,7 @@ impl ReportReplica {
         staged: &mut Staged,
         batch: &mut Batch,
     ) -> Result<ErasedReport, ReplicaError> {
-        let prefix = link_prefix(partition.0, &key.partner, key.report);
-        let in_batch = prefix.get(4..).unwrap_or_default().to_vec();
-        let mut recordings = Together::new();
-        for (sequence, known_at, report) in staged.named.get(&in_batch).into_iter().flatten() {
-            recordings.insert(*sequence, (*known_at, Arc::clone(report)));
-        }
-        for item in self.links.scan_prefix(&prefix) {
-            let sequence = Sequence(tail_u64(&item?.0)?);
-            if let Some(known) = self.record(partition, sequence)? {
-                recordings.insert(sequence.0, (known.known_at, known.report));
-            }
-        }
-        // Others that name it stay.
-        recordings.retain(|sequence, (_, report)| {
-            report.key() == *key && !staged.erased.contains(sequence)
-        });
+        let recordings = self.recordings_of(partition, key, staged)?;
         let mut gone = ErasedReport::default();
         for (sequence, (known_at, report)) in recordings {
             let at = record_key(partition.0, sequence);
@@ -72,13 +59,19 @@ impl ReportReplica {
             let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             cache.remove(&(partition.0, sequence));
             drop(cache);
-            gone.recordings.push((Sequence(sequence), known_at));
+            let recording = (Sequence(sequence), known_at);
+            // As another store will know of it that is made anew.
+            let stone = Tombstone::of(&report);
+            self.erasures
+                .note_tombstone(partition, recording, &stone, batch);
+            let stones = staged.tombstones.entry(key.clone()).or_default();
+            stones.push((recording, stone));
+            gone.recordings.push(recording);
             self.part(partition, (sequence, &together), &places, (staged, batch))?;
             gone.bore_on.append(&mut places);
-            gone.named.extend(report.places());
         }
         if scope == Scope::Report && self.erasures.is_first((partition, at), key, batch)? {
-            self.note_stones(partition, key, staged, &mut gone)?;
+            self.note_stones((partition, at), key, staged, &mut gone)?;
         }
         for places in [&mut gone.bore_on, &mut gone.named] {
             places.sort();
@@ -87,28 +80,78 @@ impl ReportReplica {
         Ok(gone)
     }
 
-    /// Notes what is known of a report by its tombstones: what the log has erased already was
-    /// here before a store was made anew. Of several erasures the first took it away.
-    fn note_stones(
+    /// The recordings of a report.
+    fn recordings_of(
         &self,
         partition: PartitionId,
         key: &ReportKey,
         staged: &Staged,
+    ) -> Result<Together, ReplicaError> {
+        let prefix = link_prefix(partition.0, &key.partner, key.report);
+        let in_batch = staged.named.get(prefix.get(4..).unwrap_or_default());
+        let mut recordings = Together::new();
+        for (sequence, known_at, report) in in_batch.into_iter().flatten() {
+            recordings.insert(*sequence, (*known_at, Arc::clone(report)));
+        }
+        for item in self.links.scan_prefix(&prefix) {
+            let sequence = Sequence(tail_u64(&item?.0)?);
+            if let Some(known) = self.record(partition, sequence)? {
+                recordings.insert(sequence.0, (known.known_at, known.report));
+            }
+        }
+        // Not others that name it.
+        recordings.retain(|sequence, (_, report)| {
+            report.key() == *key && !staged.erased.contains(sequence)
+        });
+        Ok(recordings)
+    }
+
+    /// The tombstones of a report.
+    fn stones_of(
+        &self,
+        partition: PartitionId,
+        key: &ReportKey,
+        staged: &Staged,
+    ) -> Result<Vec<Stone>, ReplicaError> {
+        let mut stones = self.erasures.tombstones(partition, key)?;
+        stones.extend(staged.tombstones.get(key).into_iter().flatten().cloned());
+        Ok(stones)
+    }
+
+    /// Notes what is known of a report by its tombstones: what the log has erased already was
+    /// here before a store was made anew. Of several erasures the first took it away.
+    fn note_stones(
+        &self,
+        (partition, at): (PartitionId, Sequence),
+        key: &ReportKey,
+        staged: &Staged,
         gone: &mut ErasedReport,
     ) -> Result<(), ReplicaError> {
-        let before = self.erasures.tombstones(partition, key)?;
-        let in_batch = staged.tombstones.get(key).into_iter().flatten().cloned();
-        for (recording, stone) in before.into_iter().chain(in_batch) {
+        for (recording, stone) in self.stones_of(partition, key, staged)? {
             if !gone.recordings.contains(&recording) {
                 gone.recordings.push(recording);
             }
+            for link in &stone.links {
+                let other = ReportKey {
+                    partner: key.partner.clone(),
+                    report: *link,
+                };
+                // As many in every store: also those that are gone by now.
+                let there = self.recordings_of(partition, &other, staged)?;
+                let there = there.range(..at.0).flat_map(|(_, (_, r))| r.places());
+                gone.named.extend(there);
+                let gone_by_now = self.stones_of(partition, &other, staged)?.into_iter();
+                let gone_by_now = gone_by_now.filter(|((sequence, _), _)| *sequence < at);
+                gone.named
+                    .extend(gone_by_now.flat_map(|(_, stone)| stone.places));
+            }
             let ids = stone.links.into_iter().chain([key.report]).collect();
             let linked = self.naming(partition, (&key.partner, ids), staged)?;
-            let linked = linked.values().flat_map(|(_, report)| report.places());
             gone.bore_on
-                .extend(linked.chain(stone.places.iter().cloned()));
+                .extend(linked.values().flat_map(|(_, report)| report.places()));
             gone.named.extend(stone.places);
         }
+        gone.bore_on.extend(gone.named.iter().cloned());
         Ok(())
     }
 
