@@ -212,7 +212,7 @@ mod tests {
         SourceModel {
             cut: Timestamp::MIN,
             audience: Audience::Clear,
-            method: "prior-5".to_owned(),
+            method: "prior-6".to_owned(),
             input_digest: Digest::of(&[]),
             sources: BTreeMap::from([(wire.clone(), learned)]),
             copies: BTreeMap::from([((wire.clone(), wire), Ppm(1))]),

@@ -12,6 +12,10 @@ use ascertain_fusion::outcomes::Outcomes;
 /// all the same. Who besieges a place is outside of it (docs/decisions).
 const OUTSIDE_BUT_HOLDS: f64 = 0.25;
 
+/// How well it fits that a side is there, or holds a part, that it holds all: who does
+/// would be said to hold it (docs/decisions).
+const PRESENT_AND_HOLDS: f64 = 0.4;
+
 /// How well it fits fighting at a place's edge that a side holds the place.
 const AT_THE_GATE: f64 = 0.15;
 /// A force at the edge, around or on its way to a place threatens it.
@@ -127,7 +131,7 @@ impl Sides<'_> {
                     if o == contested {
                         1.0
                     } else if is_subject(o) || o == mixed {
-                        0.5
+                        PRESENT_AND_HOLDS
                     } else {
                         0.0
                     }

@@ -139,9 +139,9 @@ impl Clash {
     pub fn rates(self, rates: Rates) -> Rates {
         let Self { threat, fighting } = self;
         Rates {
-            a: rates.a * (1.0 + 1000.0 * threat + 30.0 * fighting),
-            b: rates.b * (1.0 + 100.0 * threat + 30.0 * fighting),
-            g: rates.g * (1.0 + 44.0 * threat + 12.0 * fighting),
+            a: rates.a * (1.0 + 1000.0 * threat + 5.0 * fighting),
+            b: rates.b * (1.0 + 100.0 * threat + 10.0 * fighting),
+            g: rates.g * (1.0 + 52.0 * threat + 6.0 * fighting),
         }
     }
 
@@ -195,31 +195,48 @@ pub struct Dynamics {
     shares: Vec<f64>,
 }
 
-/// A stretch at even rates, ready to be passed by any number of distributions: all
+/// A gap between two moments, ready to be passed by any number of distributions: all
 /// exponentials that it takes.
+///
+/// At even rates what is contested after a stretch is linear in what was contested before it,
+/// and how far holders are from the entry shares fades by a factor. So stretches of even
+/// rates, one after the other, are one gap of the same form.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stretch {
-    rates: Rates,
-    days: f64,
-    /// a / (a + g): the share of time that is contested in the long run.
-    settled: f64,
-    /// What is left of a departure from `settled`.
+pub struct Gap {
+    /// Of what was held before it, how much is contested after it.
+    shaken: f64,
+    /// Of a difference in what was contested, how much is left.
     fade: f64,
-    /// What is left of a holder.
+    /// Of a departure from the entry shares, how much is left.
     keep: f64,
+    /// How often each change is expected in it: rates times days.
+    expected: Rates,
 }
 
-impl Stretch {
-    /// A stretch of so many days.
+impl Gap {
+    /// The gap over stretches at even rates, each of so many days, in their order.
     #[must_use]
-    pub fn new(rates: Rates, days: f64) -> Self {
-        let Rates { a, b, g } = rates;
+    pub fn over(stretches: impl IntoIterator<Item = (Rates, f64)>) -> Self {
+        let (mut shaken, mut fade) = (0.0, 1.0);
+        let mut expected = Rates {
+            a: 0.0,
+            b: 0.0,
+            g: 0.0,
+        };
+        for (Rates { a, b, g }, days) in stretches {
+            let settled = a / (a + g);
+            let left = libm::exp(-(a + g) * days);
+            shaken = settled + (shaken - settled) * left;
+            fade *= left;
+            expected.a += a * days;
+            expected.b += b * days;
+            expected.g += g * days;
+        }
         Self {
-            rates,
-            days,
-            settled: a / (a + g),
-            fade: libm::exp(-(a + g) * days),
-            keep: libm::exp(-(a + b) * days),
+            shaken,
+            fade,
+            keep: libm::exp(-(expected.a + expected.b)),
+            expected,
         }
     }
 }
@@ -232,110 +249,75 @@ impl Dynamics {
         Self { outcomes, shares }
     }
 
-    /// Passes a stretch:
+    /// Passes a gap, for any number of distributions, one after another.
+    ///
+    /// Over a stretch at even rates:
     /// `C' = c∞ + (p_C − c∞) e^(−s·days)`, `p_i' = π_i (1 − C') + (p_i − π_i h) e^(−(a+b)·days)`
     /// with `s = a + g`, `c∞ = a / s`, `h = 1 − p_C`.
-    pub fn forward(&self, p: &mut [f64], stretch: &Stretch) {
-        pass(p, &self.shares, self.outcomes.contested(), stretch);
-    }
-
-    /// Passes all stretches of a gap, for any number of distributions, one after another.
-    pub fn forward_each(&self, all: &mut [f64], stretches: &[Stretch]) {
+    pub fn forward(&self, all: &mut [f64], gap: &Gap) {
         // Where the compiler knows how many outcomes there are, it takes several at once.
         match self.outcomes.count() {
-            5 => self.forward_rows::<5>(all, stretches),
-            6 => self.forward_rows::<6>(all, stretches),
-            7 => self.forward_rows::<7>(all, stretches),
-            8 => self.forward_rows::<8>(all, stretches),
-            count => all.chunks_exact_mut(count).for_each(|p| {
-                stretches
-                    .iter()
-                    .for_each(|stretch| self.forward(p, stretch));
-            }),
+            5 => self.forward_rows::<5>(all, gap),
+            6 => self.forward_rows::<6>(all, gap),
+            7 => self.forward_rows::<7>(all, gap),
+            8 => self.forward_rows::<8>(all, gap),
+            count => all
+                .chunks_exact_mut(count)
+                .for_each(|p| pass(p, &self.shares, self.outcomes.contested(), gap)),
         }
     }
 
-    fn forward_rows<const COUNT: usize>(&self, all: &mut [f64], stretches: &[Stretch]) {
+    fn forward_rows<const COUNT: usize>(&self, all: &mut [f64], gap: &Gap) {
         let Ok(shares) = <&[f64; COUNT]>::try_from(&*self.shares) else {
             return;
         };
         // As `Outcomes::contested` has it, but so that the compiler knows it.
         let contested = COUNT - 4;
-        let (pairs, rest) = all.as_chunks_mut::<COUNT>().0.as_chunks_mut::<2>();
-        for [one, two] in pairs {
-            let mut both: [[f64; 2]; COUNT] = std::array::from_fn(|i| [one[i], two[i]]);
-            for stretch in stretches {
-                pass_both(&mut both, shares, contested, stretch);
-            }
-            *one = both.map(|of| of[0]);
-            *two = both.map(|of| of[1]);
-        }
-        for p in rest {
-            for stretch in stretches {
-                pass(p, shares, contested, stretch);
-            }
+        for p in all.as_chunks_mut::<COUNT>().0 {
+            pass(p, shares, contested, gap);
         }
     }
 
-    /// Carries a backward message to before a stretch: for each outcome then, the
+    /// Carries a backward message to before a gap: for each outcome then, the
     /// expectation of `v` after it.
-    pub fn backward(&self, v: &mut [f64], stretch: &Stretch) {
+    pub fn backward(&self, v: &mut [f64], gap: &Gap) {
         let c = self.outcomes.contested();
-        let from_holder = stretch.settled * (1.0 - stretch.fade);
-        let from_contested = stretch.settled + (1.0 - stretch.settled) * stretch.fade;
+        let from_holder = gap.shaken;
+        let from_contested = gap.shaken + gap.fade;
         let mean: f64 = self.shares.iter().zip(&*v).map(|(pi, v_i)| pi * v_i).sum();
         let v_c = v[c];
         for v_i in v.iter_mut() {
-            *v_i = mean * (1.0 - from_holder) + (*v_i - mean) * stretch.keep + from_holder * v_c;
+            *v_i = mean * (1.0 - from_holder) + (*v_i - mean) * gap.keep + from_holder * v_c;
         }
         v[c] = mean * (1.0 - from_contested) + from_contested * v_c;
     }
 
-    /// Of the probability of each outcome, leaves what lasts a stretch without a break.
-    pub fn stay(&self, p: &mut [f64], stretch: &Stretch) {
-        let Rates { a, b, g } = stretch.rates;
-        // Outcomes with the same share change at the same rate.
+    /// Of the probability of each outcome, leaves what lasts a gap without a break.
+    pub fn stay(&self, p: &mut [f64], gap: &Gap) {
+        let Rates { a, b, g } = gap.expected;
+        // Outcomes with the same share change equally often.
         let mut known = [(f64::NAN, 1.0); 2];
         for (outcome, (p_i, share)) in p.iter_mut().zip(&self.shares).enumerate() {
-            let rate = if outcome == self.outcomes.contested() {
+            let changes = if outcome == self.outcomes.contested() {
                 g
             } else {
                 a + b * (1.0 - share)
             };
-            let same = known.iter().find(|(of, _)| of.to_bits() == rate.to_bits());
-            let stays = same.map_or_else(|| libm::exp(-rate * stretch.days), |(_, stays)| *stays);
-            known = [known[1], (rate, stays)];
+            let same = known.iter().find(|(n, _)| n.to_bits() == changes.to_bits());
+            let stays = same.map_or_else(|| libm::exp(-changes), |(_, stays)| *stays);
+            known = [known[1], (changes, stays)];
             *p_i *= stays;
         }
     }
 }
 
 #[inline(always)]
-fn pass(p: &mut [f64], shares: &[f64], contested: usize, stretch: &Stretch) {
-    let next = stretch.settled + (p[contested] - stretch.settled) * stretch.fade;
+fn pass(p: &mut [f64], shares: &[f64], contested: usize, gap: &Gap) {
+    let next = gap.shaken + p[contested] * gap.fade;
     let held = 1.0 - p[contested];
     for (p_i, pi) in p.iter_mut().zip(shares) {
-        *p_i = (pi * (1.0 - next) + (*p_i - pi * held) * stretch.keep).max(0.0);
-    }
-    p[contested] = next;
-}
-
-/// The same of two distributions at once, to the bit: what both make of an outcome lies
-/// side by side.
-#[inline(always)]
-fn pass_both<const COUNT: usize>(
-    p: &mut [[f64; 2]; COUNT],
-    shares: &[f64; COUNT],
-    contested: usize,
-    stretch: &Stretch,
-) {
-    let next = p[contested].map(|c| stretch.settled + (c - stretch.settled) * stretch.fade);
-    let held = p[contested].map(|c| 1.0 - c);
-    for (p_i, pi) in p.iter_mut().zip(shares) {
-        for i in 0..2 {
-            let left = pi * (1.0 - next[i]) + (p_i[i] - pi * held[i]) * stretch.keep;
-            p_i[i] = if left > 0.0 { left } else { 0.0 };
-        }
+        let left = pi * (1.0 - next) + (*p_i - pi * held) * gap.keep;
+        *p_i = if left > 0.0 { left } else { 0.0 };
     }
     p[contested] = next;
 }
@@ -361,7 +343,7 @@ mod tests {
 
     fn after(dynamics: &Dynamics, p: &[f64], rates: Rates, days: f64) -> Vec<f64> {
         let mut p = p.to_vec();
-        dynamics.forward(&mut p, &Stretch::new(rates, days));
+        dynamics.forward(&mut p, &Gap::over([(rates, days)]));
         p
     }
 
@@ -444,7 +426,7 @@ mod tests {
             crate::outcomes::normalise(&mut p);
             let next = after(&dynamics, &p, Rates::DEFAULT, lambda);
             let mut earlier = v.clone();
-            dynamics.backward(&mut earlier, &Stretch::new(Rates::DEFAULT, lambda));
+            dynamics.backward(&mut earlier, &Gap::over([(Rates::DEFAULT, lambda)]));
             let expected = |p: &[f64], v: &[f64]| p.iter().zip(v).map(|(a, b)| a * b).sum::<f64>();
             prop_assert!((expected(&next, &v) - expected(&p, &earlier)).abs() < 1e-9);
             prop_assert!((next.iter().sum::<f64>() - 1.0).abs() < 1e-9);
@@ -455,20 +437,53 @@ mod tests {
         fn many_pass_a_gap_as_each_does(
             raw in prop::collection::vec(prop_oneof![Just(0.0), 0.0..1.0f64], 0..60),
             sides in 0..6_usize,
-            days in prop::collection::vec(0.0..50.0f64, 0..4),
+            days in 0.0..50.0f64,
         ) {
             let outcomes = Outcomes::new(sides);
             let dynamics = Dynamics::new(outcomes);
-            let stretches: Vec<_> =
-                days.iter().map(|days| Stretch::new(Rates::DEFAULT, *days)).collect();
+            let gap = Gap::over([(Rates::DEFAULT, days)]);
             let mut each = raw[..raw.len() / outcomes.count() * outcomes.count()].to_vec();
             let mut at_once = each.clone();
-            for p in each.chunks_exact_mut(outcomes.count()) {
-                stretches.iter().for_each(|stretch| dynamics.forward(p, stretch));
-            }
-            dynamics.forward_each(&mut at_once, &stretches);
+            let rows = each.chunks_exact_mut(outcomes.count());
+            rows.for_each(|p| pass(p, &dynamics.shares, outcomes.contested(), &gap));
+            dynamics.forward(&mut at_once, &gap);
             let bits = |all: &[f64]| all.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&at_once), bits(&each));
+        }
+
+        /// Forth, back, and in what lasts, however rates change on the way.
+        #[test]
+        fn stretches_one_after_the_other_are_one_gap(
+            raw in prop::collection::vec(0.01..1.0f64, 6),
+            stretches in prop::collection::vec((0.0..2.0f64, 0.0..2.0f64, 0.0..9.0f64), 0..12),
+        ) {
+            let dynamics = Dynamics::new(Outcomes::new(2));
+            let of = |(threat, fighting, days): &(f64, f64, f64)| {
+                let clash = Clash { threat: *threat, fighting: *fighting };
+                (clash.rates(Rates::DEFAULT), *days)
+            };
+            let stretches: Vec<_> = stretches.iter().map(of).collect();
+            let mut p = raw;
+            crate::outcomes::normalise(&mut p);
+            let gap = Gap::over(stretches.iter().copied());
+            let (mut forth, mut back, mut stays) = (p.clone(), p.clone(), p);
+            let [mut forth_each, mut back_each, mut stays_each] =
+                [&forth, &back, &stays].map(Clone::clone);
+            dynamics.forward(&mut forth, &gap);
+            dynamics.backward(&mut back, &gap);
+            dynamics.stay(&mut stays, &gap);
+            for stretch in &stretches {
+                dynamics.forward(&mut forth_each, &Gap::over([*stretch]));
+                dynamics.stay(&mut stays_each, &Gap::over([*stretch]));
+            }
+            for stretch in stretches.iter().rev() {
+                dynamics.backward(&mut back_each, &Gap::over([*stretch]));
+            }
+            for (once, each) in [(forth, forth_each), (back, back_each), (stays, stays_each)] {
+                for (o, e) in once.iter().zip(&each) {
+                    prop_assert!((o - e).abs() < 1e-12, "{:?} {:?}", once, each);
+                }
+            }
         }
 
         #[test]

@@ -18,7 +18,7 @@ pub use bound::Proven;
 pub use evidence::multiply;
 use evidence::{factors, leave_out, proven_total, total, weigh_each, weighs};
 
-use crate::dynamics::{Clash, Dynamics, Stretch};
+use crate::dynamics::{Clash, Dynamics, Gap};
 use crate::outcomes::{Outcomes, leader};
 use crate::pace::Pace;
 use crate::standing::{StandingClaim, next_grid_hour};
@@ -137,36 +137,31 @@ impl Filter {
         Arc::clone(&self.pace)
     }
 
-    /// Cuts the time between two hours (or parts of them) into stretches of even rates,
-    /// given how hard it is fought for at its beginning, and since when nobody was heard.
+    /// The gap between two hours (or parts of them), cut into stretches of even rates, given
+    /// how hard it is fought for at its beginning, and since when nobody was heard.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
-    fn stretches(
-        &self,
-        mut clash: Clash,
-        (from, to): (f64, f64),
-        heard: Option<i64>,
-    ) -> Vec<Stretch> {
+    fn gap(&self, mut clash: Clash, (from, to): (f64, f64), heard: Option<i64>) -> Gap {
         // Before anybody was heard there is nothing that may have gone on.
         let heard = heard.map_or(f64::INFINITY, |hour| hour as f64);
-        // A few hours of it at a time.
-        let mut stretches = Vec::with_capacity(16);
         let mut at = from;
-        while at < to {
+        let paced = std::iter::from_fn(|| {
+            if at >= to {
+                return None;
+            }
             let day = libm::floor(at / DAY_HOURS) as i64;
             let next = self.pace.next_change(day).map(|day| day as f64 * DAY_HOURS);
             let until = next.map_or(to, |next| next.min(to));
             let days = (until - at) / DAY_HOURS;
             let unheard = ((at - heard) / DAY_HOURS, (until - heard) / DAY_HOURS);
             let rates = self.pace.rates(day).unheard(unheard);
-            for (length, clash) in clash.stretches(days) {
-                stretches.push(Stretch::new(clash.rates(rates), length));
-            }
+            let stretches = clash.stretches(days);
             at = until;
             if at < to {
                 clash = clash.decayed(days);
             }
-        }
-        stretches
+            Some(stretches.map(move |(length, clash)| (clash.rates(rates), length)))
+        });
+        Gap::over(paced.flatten())
     }
 
     /// Passes the time to an hour, or part of one, not before where the belief
@@ -199,20 +194,17 @@ impl Filter {
     }
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
-        let mut stays = state.alpha.clone();
-        let stretches = self.stretches(state.clash, (from, to), state.heard);
-        for stretch in &stretches {
-            self.pass_stretch(state, stretch, &mut stays);
-        }
-        let (_, without) = state.without.parts_mut();
-        self.dynamics.forward_each(without, &stretches);
+        let gap = self.gap(state.clash, (from, to), state.heard);
+        self.pass_belief(state, &gap);
+        self.dynamics.forward(state.without.parts_mut().1, &gap);
         if let Some(proven) = &mut state.proven {
-            if proven.clash == state.clash && proven.heard == state.heard {
-                self.pass_proven(proven, &stretches);
+            let gap = if proven.clash == state.clash && proven.heard == state.heard {
+                gap
             } else {
-                let stretches = self.stretches(proven.clash, (from, to), proven.heard);
-                self.pass_proven(proven, &stretches);
-            }
+                self.gap(proven.clash, (from, to), proven.heard)
+            };
+            self.dynamics.forward(&mut proven.belief, &gap);
+            self.dynamics.forward(proven.without.parts_mut().1, &gap);
         }
         let days = (to - from).max(0.0) / DAY_HOURS;
         state.clash = state.clash.decayed(days);
@@ -221,22 +213,14 @@ impl Filter {
         }
     }
 
-    fn pass_proven(&self, proven: &mut Proven, stretches: &[Stretch]) {
-        for stretch in stretches {
-            self.dynamics.forward(&mut proven.belief, stretch);
-        }
-        let (_, without) = proven.without.parts_mut();
-        self.dynamics.forward_each(without, stretches);
-    }
-
-    /// `stays` is for what lasts the stretch of the belief.
-    fn pass_stretch(&self, state: &mut FilterState, stretch: &Stretch, stays: &mut [f64]) {
+    fn pass_belief(&self, state: &mut FilterState, gap: &Gap) {
+        let mut stays = Vec::new();
         if !state.ladders.is_empty() {
-            stays.copy_from_slice(&state.alpha);
-            self.dynamics.stay(stays, stretch);
+            stays.clone_from(&state.alpha);
+            self.dynamics.stay(&mut stays, gap);
         }
-        self.dynamics.forward(&mut state.alpha, stretch);
-        for ((ladder, stays), next) in state.ladders.iter_mut().zip(&*stays).zip(&state.alpha) {
+        self.dynamics.forward(&mut state.alpha, gap);
+        for ((ladder, stays), next) in state.ladders.iter_mut().zip(&stays).zip(&state.alpha) {
             let kept = if *next > 0.0 { stays / next } else { 1.0 };
             ladder.shrink(kept.min(1.0));
         }
@@ -441,13 +425,8 @@ impl Filter {
             Heard::All | Heard::Without(_) => (beat.clash, beat.heard),
         };
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
-        for stretch in self
-            .stretches(clash.decayed(passed), (to, beat.hour as f64), last)
-            .iter()
-            .rev()
-        {
-            self.dynamics.backward(message, stretch);
-        }
+        let gap = self.gap(clash.decayed(passed), (to, beat.hour as f64), last);
+        self.dynamics.backward(message, &gap);
     }
 
     /// What all of the beats say of the time that they were gathered from: a

@@ -118,8 +118,9 @@ pub fn sharpness(outcomes: Outcomes, belief: &[f64]) -> f64 {
 #[inline(always)]
 pub fn normalise(values: &mut [f64]) {
     let sum: f64 = values.iter().sum();
-    if sum > 0.0 && sum.is_finite() {
-        values.iter_mut().for_each(|v| *v /= sum);
+    let share = 1.0 / sum;
+    if sum > 0.0 && sum.is_finite() && share.is_finite() {
+        values.iter_mut().for_each(|v| *v *= share);
     } else if !values.is_empty() {
         #[allow(clippy::cast_precision_loss)] // K is small
         let uniform = 1.0 / values.len() as f64;

@@ -12,19 +12,14 @@ const MAX_RUNGS: usize = 32;
 /// The ladder of one outcome: hours from any fixed epoch, ascending, with chances,
 /// ascending.
 #[derive(Debug, PartialEq, Default)]
-pub struct Ladder {
-    hours: Vec<i64>,
-    chances: Vec<f64>,
-}
+pub struct Ladder(Vec<(i64, f64)>);
 
 impl Clone for Ladder {
     /// With room for the next rung: a ladder is copied where somebody goes on from it.
     fn clone(&self) -> Self {
-        let mut hours = Vec::with_capacity(self.hours.len() + 1);
-        let mut chances = Vec::with_capacity(self.chances.len() + 1);
-        hours.extend_from_slice(&self.hours);
-        chances.extend_from_slice(&self.chances);
-        Self { hours, chances }
+        let mut rungs = Vec::with_capacity(self.0.len() + 1);
+        rungs.extend_from_slice(&self.0);
+        Self(rungs)
     }
 }
 
@@ -32,45 +27,42 @@ impl Ladder {
     /// A ladder from its rungs.
     #[must_use]
     pub fn from_rungs(rungs: impl IntoIterator<Item = (i64, f64)>) -> Self {
-        let (hours, chances) = rungs.into_iter().unzip();
-        Self { hours, chances }
+        Self(rungs.into_iter().collect())
     }
 
     /// Its rungs: hour and chance.
     pub fn rungs(&self) -> impl DoubleEndedIterator<Item = (i64, f64)> + ExactSizeIterator {
-        let chances = self.chances.iter().copied();
-        self.hours.iter().copied().zip(chances)
+        self.0.iter().copied()
     }
 
     /// Passes a gap over which the outcome kept a share of its mass, 0 to 1.
     pub fn shrink(&mut self, kept: f64) {
-        self.chances.iter_mut().for_each(|chance| *chance *= kept);
+        self.0.iter_mut().for_each(|(_, chance)| *chance *= kept);
     }
 
     /// Adds the present hour: what is so now has been so since now.
     pub fn stand(&mut self, hour: i64) {
-        self.hours.push(hour);
-        self.chances.push(1.0);
+        self.0.push((hour, 1.0));
         // Below the lower quantile one rung is enough.
-        let low = self.chances.partition_point(|chance| *chance <= LOWER);
-        self.hours.drain(..low.saturating_sub(1));
-        self.chances.drain(..low.saturating_sub(1));
-        if self.chances.len() > MAX_RUNGS {
+        let low = self.0.partition_point(|(_, chance)| *chance <= LOWER);
+        if low > 1 {
+            self.0.drain(..low - 1);
+        }
+        if self.0.len() > MAX_RUNGS {
             self.thin();
         }
     }
 
     /// Takes the rung away that adds least to the one before it.
     fn thin(&mut self) {
-        let steps = self.chances.windows(2).map(|pair| pair[1] - pair[0]);
+        let steps = self.0.windows(2).map(|pair| pair[1].1 - pair[0].1);
         // The last rung, the present, stays.
         let least = steps
-            .take(self.chances.len() - 2)
+            .take(self.0.len() - 2)
             .enumerate()
             .min_by(|(_, a), (_, b)| a.total_cmp(b));
         if let Some((i, _)) = least {
-            self.hours.remove(i + 1);
-            self.chances.remove(i + 1);
+            self.0.remove(i + 1);
         }
     }
 

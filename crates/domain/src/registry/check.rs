@@ -295,7 +295,7 @@ mod tests {
         SourceModel {
             cut: "2026-11-22T00:00:00Z".parse().unwrap(),
             audience: Audience::Clear,
-            method: "prior-5".to_owned(),
+            method: "prior-6".to_owned(),
             input_digest: Digest::of(&[]),
             sources: BTreeMap::from([(source("wire"), learned)]),
             copies: BTreeMap::from([((source("blog"), source("wire")), Ppm(900_000))]),

@@ -27,8 +27,8 @@ const ONE_IN: u64 = 20;
 const PRIOR_CHANGES: f64 = 10.0;
 /// The shortest and the longest lag, in hours.
 const LAG_HOURS: (f64, f64) = (6.0, 30.0 * 24.0);
-/// A claim is true of the outcomes that fit it so well.
-const TRUE_FIT: f64 = 0.5;
+/// A claim is true of the outcomes that fit it so well: who holds all is also there.
+const TRUE_FIT: f64 = 0.4;
 /// Less than this was seen of a source's table: the prior stands.
 const LEAST_COUNTS: f64 = 1.0;
 
