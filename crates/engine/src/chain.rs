@@ -6,12 +6,12 @@
 //! fold from a changed slot on stops at the first checkpoint that it leaves as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ascertain_domain::id::ActorId;
 use ascertain_domain::time::{Slot, Timestamp};
 use ascertain_fusion::dispute::Favours;
-use ascertain_fusion::filter::{CELL_HOURS, Filter, FilterState, GroupId, Step};
+use ascertain_fusion::filter::{CELL_HOURS, Filter, FilterState, GroupId, Step, Weighed};
 use ascertain_fusion::outcomes::Outcomes;
 use ascertain_fusion::pace::Pace;
 
@@ -57,6 +57,8 @@ pub(crate) struct Running {
 struct Slotted {
     step: Step,
     marks: Vec<Mark>,
+    /// The step as it is weighed, once it was.
+    weighed: OnceLock<Weighed>,
 }
 
 /// The evidence of a place, slot by slot, and what stands after it.
@@ -108,6 +110,7 @@ impl Chain {
         let slotted = self.slots.entry(hour).or_default();
         slotted.step.hour = hour;
         add_to(&mut slotted.step);
+        slotted.weighed = OnceLock::new();
         slotted.marks.push(mark);
         self.changed = Some(match self.changed {
             None => (hour, hour),
@@ -284,7 +287,10 @@ impl Running {
     }
 
     fn take(&mut self, filter: &Filter, outcomes: Outcomes, slotted: &Slotted) {
-        filter.take_here(Arc::make_mut(&mut self.filter), &slotted.step);
+        let weighed = slotted
+            .weighed
+            .get_or_init(|| filter.weighed(&slotted.step));
+        filter.take_here(Arc::make_mut(&mut self.filter), &slotted.step, weighed);
         let hour = slotted.step.hour;
         for mark in &slotted.marks {
             if let Some((weight, log_likelihoods)) = &mark.favours {

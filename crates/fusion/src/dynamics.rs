@@ -140,7 +140,7 @@ impl Clash {
         let Self { threat, fighting } = self;
         Rates {
             a: rates.a * (1.0 + 1000.0 * threat + 5.0 * fighting),
-            b: rates.b * (1.0 + 100.0 * threat + 10.0 * fighting),
+            b: rates.b * (1.0 + 100.0 * threat + 30.0 * fighting),
             g: rates.g * (1.0 + 52.0 * threat + 6.0 * fighting),
         }
     }

@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 pub use beliefs::Beliefs;
 pub use bound::Proven;
+pub use evidence::Weighed;
 pub use evidence::multiply;
-use evidence::{factors, leave_out, proven_total, total, weigh_each, weighs};
+use evidence::{factors, leave_out, proven_total, total, weighs};
 
 use crate::dynamics::{Clash, Dynamics, Gap};
 use crate::outcomes::{Outcomes, leader};
@@ -187,7 +188,8 @@ impl Filter {
             self.pass_gap(state, from as f64, grid as f64);
             let evidence = silence(&state.standing, grid);
             let unproven = unproven(&state.standing);
-            self.weigh(state, grid, &evidence, &unproven);
+            let weighed = Weighed::of(self.outcomes, &evidence, &unproven);
+            self.weigh(state, grid, &weighed);
             state.standing.retain(|_, claim| claim.is_in_force(grid));
             state.hour = Some(grid);
         }
@@ -230,7 +232,13 @@ impl Filter {
     #[allow(clippy::cast_precision_loss)] // hours are exact in f64
     pub fn take(&self, state: &mut FilterState, step: &Step) {
         self.approach(state, step.hour);
-        self.take_here(state, step);
+        self.take_here(state, step, &self.weighed(step));
+    }
+
+    /// What was said of a slot, as it is weighed.
+    #[must_use]
+    pub fn weighed(&self, step: &Step) -> Weighed {
+        Weighed::of(self.outcomes, &step.evidence, &step.unproven)
     }
 
     /// Passes the time to the slot of a step, and rounds what stands there if it is
@@ -254,10 +262,10 @@ impl Filter {
         state.hour = Some(hour);
     }
 
-    /// Takes the evidence of the slot in that the belief stands at.
-    pub fn take_here(&self, state: &mut FilterState, step: &Step) {
+    /// Takes the evidence of the slot in that the belief stands at, as it is weighed.
+    pub fn take_here(&self, state: &mut FilterState, step: &Step, weighed: &Weighed) {
         state.stepped = Some(step.hour);
-        self.weigh(state, step.hour, &step.evidence, &step.unproven);
+        self.weigh(state, step.hour, weighed);
         state.without.keep_most(&state.alpha);
         if let Some(proven) = &mut state.proven {
             proven.without.keep_most(&proven.belief);
@@ -278,35 +286,20 @@ impl Filter {
         replace_standing(&mut state.standing, step);
     }
 
-    fn weigh(
-        &self,
-        state: &mut FilterState,
-        hour: i64,
-        evidence: &BTreeMap<GroupId, Vec<f64>>,
-        unproven: &BTreeSet<GroupId>,
-    ) {
-        let (anybody, proven_body) = weighs(evidence, unproven);
-        if !unproven.is_empty() {
-            let proven = state.proven_mut();
-            let groups = evidence.keys().filter(|group| !unproven.contains(group));
-            groups.for_each(|group| proven.without.add(*group, &proven.belief));
-            let total = proven_total(self.outcomes, evidence, unproven);
-            weigh_each(&mut proven.belief, &mut proven.without, evidence, &total);
-        } else if let Some(proven) = &mut state.proven {
-            let groups = evidence.keys();
-            groups.for_each(|group| proven.without.add(*group, &proven.belief));
-            let total = total(self.outcomes, evidence);
-            weigh_each(&mut proven.belief, &mut proven.without, evidence, &total);
+    fn weigh(&self, state: &mut FilterState, hour: i64, weighed: &Weighed) {
+        if weighed.proven.is_some() {
+            state.proven_mut();
         }
-        let groups = evidence.keys();
-        groups.for_each(|group| state.without.add(*group, &state.alpha));
-        let total = total(self.outcomes, evidence);
-        weigh_each(&mut state.alpha, &mut state.without, evidence, &total);
-        if anybody {
+        if let Some(proven) = &mut state.proven {
+            let said = weighed.proven();
+            said.weigh(&mut proven.belief, &mut proven.without);
+            if said.weighs {
+                proven.heard = Some(hour);
+            }
+        }
+        weighed.all.weigh(&mut state.alpha, &mut state.without);
+        if weighed.all.weighs {
             state.heard = Some(hour);
-        }
-        if let (Some(proven), true) = (&mut state.proven, proven_body) {
-            proven.heard = Some(hour);
         }
         for ladder in &mut state.ladders {
             ladder.stand(hour);

@@ -15,9 +15,9 @@ const MAX_RUNGS: usize = 32;
 pub struct Ladder(Vec<(i64, f64)>);
 
 impl Clone for Ladder {
-    /// With room for the next rung: a ladder is copied where somebody goes on from it.
+    /// With room for the next rungs: a ladder is copied where somebody goes on from it.
     fn clone(&self) -> Self {
-        let mut rungs = Vec::with_capacity(self.0.len() + 1);
+        let mut rungs = Vec::with_capacity((self.0.len() + 8).min(MAX_RUNGS + 1));
         rungs.extend_from_slice(&self.0);
         Self(rungs)
     }

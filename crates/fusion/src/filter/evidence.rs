@@ -5,31 +5,93 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Beliefs, EPSILON, GroupId};
 use crate::outcomes::{Outcomes, normalise};
 
-/// Weighs evidence of a total into a belief, and into those without each group.
-pub(super) fn weigh_each(
-    belief: &mut [f64],
-    without: &mut Beliefs,
-    evidence: &BTreeMap<GroupId, Vec<f64>>,
-    total: &[f64],
-) {
-    let mut all = total.to_vec();
-    factors(&mut all);
-    let mut others = total.to_vec();
-    // Both in the order of ids.
-    let mut spoke = evidence.iter().peekable();
-    let (groups, without) = without.parts_mut();
-    for (group, belief) in groups.iter().zip(without.chunks_exact_mut(total.len())) {
-        while spoke.next_if(|(id, _)| *id < group).is_some() {}
-        if let Some((_, own)) = spoke.next_if(|(id, _)| *id == group) {
-            others.copy_from_slice(total);
-            leave_out(&mut others, own);
-            factors(&mut others);
-            multiply(belief, &others);
-        } else {
-            multiply(belief, &all);
+/// What was said of a slot as it is weighed into beliefs, with all exponentials that it takes.
+///
+/// It follows from what was said alone: who takes a slot in again need not find it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weighed {
+    /// By everybody who spoke.
+    pub(super) all: Factors,
+    /// By those who are not unproven; `None`: that is everybody.
+    pub(super) proven: Option<Factors>,
+}
+
+impl Weighed {
+    pub(super) fn of(
+        outcomes: Outcomes,
+        evidence: &BTreeMap<GroupId, Vec<f64>>,
+        unproven: &BTreeSet<GroupId>,
+    ) -> Self {
+        let proven = || {
+            let proven = evidence.iter().filter(|(id, _)| !unproven.contains(id));
+            Factors::of(outcomes, proven)
+        };
+        Self {
+            all: Factors::of(outcomes, evidence.iter()),
+            proven: (!unproven.is_empty()).then(proven),
         }
     }
-    multiply(belief, &all);
+
+    /// By those who are not unproven.
+    pub(super) fn proven(&self) -> &Factors {
+        self.proven.as_ref().unwrap_or(&self.all)
+    }
+}
+
+/// What some groups said together, and what all of them but one did.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Factors {
+    /// The likelihoods of all.
+    all: Vec<f64>,
+    /// Who spoke, in the order of ids.
+    groups: Vec<GroupId>,
+    /// For each of them the likelihoods of all others, one after another.
+    others: Vec<f64>,
+    /// Whether it weighs anything.
+    pub(super) weighs: bool,
+}
+
+impl Factors {
+    fn of<'a>(
+        outcomes: Outcomes,
+        said: impl Iterator<Item = (&'a GroupId, &'a Vec<f64>)> + Clone,
+    ) -> Self {
+        let mut all = sum(outcomes, said.clone().map(|(_, own)| own));
+        let (mut groups, mut others) = (Vec::new(), Vec::new());
+        for (group, own) in said.clone() {
+            groups.push(*group);
+            let at = others.len();
+            others.extend_from_slice(&all);
+            leave_out(&mut others[at..], own);
+            factors(&mut others[at..]);
+        }
+        factors(&mut all);
+        Self {
+            all,
+            groups,
+            others,
+            weighs: said.into_iter().any(|(_, own)| says(own)),
+        }
+    }
+
+    /// Weighs it into a belief, and into those without each group, which get one for each
+    /// that spoke.
+    pub(super) fn weigh(&self, belief: &mut [f64], without: &mut Beliefs) {
+        self.groups.iter().for_each(|id| without.add(*id, belief));
+        // Both in the order of ids.
+        let others = self.others.chunks_exact(self.all.len());
+        let mut spoke = self.groups.iter().zip(others).peekable();
+        let (groups, without) = without.parts_mut();
+        for (group, belief) in groups.iter().zip(without.chunks_exact_mut(self.all.len())) {
+            let own = spoke.next_if(|(id, _)| *id == group);
+            multiply(belief, own.map_or(&self.all, |(_, others)| others));
+        }
+        multiply(belief, &self.all);
+    }
+}
+
+fn says(said: &[f64]) -> bool {
+    said.iter().any(|l| *l != 0.0)
 }
 
 /// Whether evidence weighs anything: all of it, and what is not of unproven sources.
@@ -37,7 +99,6 @@ pub(super) fn weighs(
     evidence: &BTreeMap<GroupId, Vec<f64>>,
     unproven: &BTreeSet<GroupId>,
 ) -> (bool, bool) {
-    let says = |said: &[f64]| said.iter().any(|l| *l != 0.0);
     let proven = evidence
         .iter()
         .any(|(group, said)| !unproven.contains(group) && says(said));
