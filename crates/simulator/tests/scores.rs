@@ -91,6 +91,40 @@ fn changes_are_noticed_sooner_in_hindsight() {
     assert!(hindsight.quantile(0.9, false) <= then.quantile(0.9, false));
 }
 
+/// The likeliest outcome hides it where *contested* is always said too weakly
+/// (docs/decisions/0037).
+#[test]
+fn where_contested_is_said_it_is_so_about_as_often() {
+    let (mut asked, mut told) = (0.0, [0.0; 2]);
+    let (mut said, mut so) = ([0.0; 2], [0.0; 2]);
+    for seed in [51, 52] {
+        let world = simulate(&Scenario::base(), seed).unwrap();
+        let samples = samples(&world, seed, 1_200);
+        let contested = world.sides.len();
+        for (sample, moment) in samples.iter().zip(engine(&world, &samples)) {
+            let is_so = f64::from(u8::from(sample.truth == contested));
+            asked += is_so;
+            for (i, p) in [&moment.filtered, &moment.smoothed].into_iter().enumerate() {
+                if p[contested] >= 0.1 {
+                    said[i] += p[contested];
+                    so[i] += is_so;
+                }
+                if p.iter().all(|other| *other <= p[contested]) {
+                    told[i] += is_so;
+                }
+            }
+        }
+    }
+    for (said, so) in said.iter().zip(so) {
+        assert!((0.6..1.5).contains(&(said / so)), "{said} for {so}");
+    }
+    // As it comes, most are told only when they are a day or two old.
+    assert!(
+        told[0] > 0.2 * asked && told[1] > 0.6 * asked,
+        "{told:?} of {asked}"
+    );
+}
+
 #[test]
 fn who_holds_without_being_listed_and_what_nobody_holds_has_a_name() {
     let world = simulate(&Scenario::unlisted(), 5).unwrap();
