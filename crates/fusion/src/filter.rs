@@ -196,6 +196,10 @@ impl Filter {
     }
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
+        // Nothing moves, not by a bit, however often one stops at an hour.
+        if to <= from {
+            return;
+        }
         let gap = self.gap(state.clash, (from, to), state.heard);
         self.pass_belief(state, &gap);
         self.dynamics.forward(state.without.parts_mut().1, &gap);

@@ -66,6 +66,24 @@ fn at(state: &FilterState, hour: f64, known_until: f64) -> FilterState {
 }
 
 #[test]
+fn who_looks_at_the_hour_where_a_belief_stands_sees_it_to_the_bit() {
+    let says = |hour: i64| {
+        let right = 0.8 + f64::from(u8::try_from(hour).unwrap()) / 500.0;
+        step(hour, &[(hour.unsigned_abs(), independent(right), 0)])
+    };
+    for last in 1..20 {
+        let said: Vec<Step> = (0..=last).map(says).collect();
+        let mut state = folded(&said);
+        assert_eq!(at(&state, last as f64, last as f64), state);
+        // And who goes on from there comes to its hour once more.
+        filter().approach(&mut state, last + 1);
+        let mut again = state.clone();
+        filter().approach(&mut again, last + 1);
+        assert_eq!(again, state);
+    }
+}
+
+#[test]
 fn without_a_group_equals_never_having_heard_it() {
     let both = step(10, &[(0, independent(0.9), 0), (1, independent(0.7), 1)]);
     let later = step(60, &[(0, independent(0.9), 0)]);
