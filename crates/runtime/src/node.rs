@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use ascertain_proto::v1::node_service_server::NodeService;
 use ascertain_proto::v1::verify_node_response::Step;
 use ascertain_proto::v1::{
-    Erasures, GetNodeDigestRequest, GetNodeDigestResponse, GetNodeStatusRequest,
-    GetNodeStatusResponse, LogPosition, NodeVerification, Reason, RoleVerification,
-    VerificationProgress, VerifyNodeRequest, VerifyNodeResponse,
+    GetNodeDigestRequest, GetNodeDigestResponse, GetNodeStatusRequest, GetNodeStatusResponse,
+    LogPosition, NodeVerification, Reason, RoleVerification, VerificationProgress,
+    VerifyNodeRequest, VerifyNodeResponse,
 };
 use ascertain_proto::verification::differences;
 use prost_types::Timestamp;
@@ -21,10 +21,6 @@ use crate::status;
 
 /// How often a verification says what it is at.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// A verification reads all so often at most, where reports are erased meanwhile.
-const MOST_LOOKS: u32 = 3;
-/// An erasure is mostly done within this time.
-const ERASES: Duration = Duration::from_secs(5);
 
 /// Answers for all roles of one process.
 pub struct Node {
@@ -119,8 +115,7 @@ impl NodeService for Node {
     }
 }
 
-/// Verifies all roles. What is read while reports are erased may not fit together: where
-/// something is found wrong then, all is read again.
+/// Verifies role after role, and compares what they hold.
 async fn verify(
     roles: &[Arc<dyn Role>],
     mut up_to: Vec<LogPosition>,
@@ -129,35 +124,6 @@ async fn verify(
     if let (true, Some(first)) = (up_to.is_empty(), roles.first()) {
         up_to = first.positions().await?;
     }
-    let mut looks = 1;
-    loop {
-        let before = erasures(roles).await;
-        let found = look(roles, up_to.clone(), sender).await?;
-        let after = erasures(roles).await;
-        let at_rest = before == after && after.iter().flatten().all(|e| e.pending == 0);
-        if found.sound || at_rest || looks == MOST_LOOKS {
-            return Ok(found);
-        }
-        looks += 1;
-        tokio::time::sleep(ERASES).await;
-    }
-}
-
-/// What each role was told to erase, and how far it is with it.
-async fn erasures(roles: &[Arc<dyn Role>]) -> Vec<Option<Erasures>> {
-    let mut all = Vec::with_capacity(roles.len());
-    for role in roles {
-        all.push(role.status().await.erasures);
-    }
-    all
-}
-
-/// Reads role after role, and compares what they hold.
-async fn look(
-    roles: &[Arc<dyn Role>],
-    up_to: Vec<LogPosition>,
-    sender: &mpsc::Sender<Result<VerifyNodeResponse, Status>>,
-) -> Result<NodeVerification, Status> {
     let mut verified: Vec<RoleVerification> = Vec::with_capacity(roles.len());
     for role in roles {
         let verifying = role.verify(&up_to);
@@ -192,8 +158,6 @@ fn response(step: Step) -> VerifyNodeResponse {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
     use super::*;
     use ascertain_proto::v1::{RoleDigest, RoleStatus};
 
@@ -274,71 +238,10 @@ mod tests {
         assert!(digest.roles.iter().all(|role| role.belief_count == 42));
     }
 
-    /// A role that finds a record missing at its first looks.
-    struct Missing {
-        first_looks: u32,
-        pending: u64,
-        looks: AtomicU32,
-    }
-
-    #[tonic::async_trait]
-    impl Role for Missing {
-        fn name(&self) -> &'static str {
-            "ingest"
-        }
-        async fn status(&self) -> RoleStatus {
-            RoleStatus {
-                erasures: Some(Erasures {
-                    known: 1,
-                    pending: self.pending,
-                    backups_holding: 0,
-                }),
-                ..RoleStatus::default()
-            }
-        }
-        async fn digest(&self, _: Timestamp) -> Result<RoleDigest, Status> {
-            Ok(RoleDigest::default())
-        }
-        async fn positions(&self) -> Result<Vec<LogPosition>, Status> {
-            Ok(Vec::new())
-        }
-        async fn verify(&self, _: &[LogPosition]) -> Result<RoleVerification, Status> {
-            let mut check = crate::Checking::new("log");
-            if self.looks.fetch_add(1, Ordering::Relaxed) < self.first_looks {
-                check.problem("a record is missing".to_owned());
-            }
-            Ok(RoleVerification {
-                checks: vec![check.done()],
-                ..RoleVerification::default()
-            })
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_found_wrong_while_a_report_is_erased_is_looked_at_again() {
-        for (first_looks, pending, looks, sound) in [
-            (0, 1, 1, true),
-            (2, 1, 3, true),
-            // What stays wrong is told.
-            (9, 1, 3, false),
-            // Nothing is erased: what is wrong is wrong.
-            (1, 0, 1, false),
-        ] {
-            let role = Arc::new(Missing {
-                first_looks,
-                pending,
-                looks: AtomicU32::new(0),
-            });
-            let node = Node::new("a", vec![Arc::clone(&role) as Arc<dyn Role>]);
-            assert_eq!(verification(&node, Vec::new()).await.sound, sound);
-            assert_eq!(role.looks.load(Ordering::Relaxed), looks);
-        }
-    }
-
-    async fn verification(node: &Node, up_to: Vec<LogPosition>) -> NodeVerification {
+    async fn verification(up_to: Vec<LogPosition>) -> NodeVerification {
         use tokio_stream::StreamExt as _;
         let request = Request::new(VerifyNodeRequest { up_to });
-        let answer = node.verify_node(request).await.expect("a stream");
+        let answer = node().verify_node(request).await.expect("a stream");
         let mut steps = answer.into_inner();
         while let Some(step) = steps.next().await {
             if let Some(Step::Verification(found)) = step.expect("no error").step {
@@ -350,14 +253,14 @@ mod tests {
 
     #[tokio::test]
     async fn all_roles_are_verified_up_to_where_the_first_is_or_as_asked() {
-        let found = verification(&node(), Vec::new()).await;
+        let found = verification(Vec::new()).await;
         assert!(found.sound);
         assert!(found.roles.iter().all(|role| role.report_count == 7));
         let asked = vec![LogPosition {
             partition: 1,
             sequence: 3,
         }];
-        let found = verification(&node(), asked.clone()).await;
+        let found = verification(asked.clone()).await;
         assert!(found.roles.iter().all(|role| role.report_count == 3));
         assert_eq!(found.up_to, asked);
     }
