@@ -139,9 +139,13 @@ impl Filter {
     }
 
     /// The gap between two hours (or parts of them), cut into stretches of even rates, given
-    /// how hard it is fought for at its beginning, and since when nobody was heard.
+    /// how hard it is fought for at its beginning, and since when nobody was heard. `None`
+    /// where no time passes: then nothing moves, not by a bit, however often one stops.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // hours within 10,000 years
-    fn gap(&self, mut clash: Clash, (from, to): (f64, f64), heard: Option<i64>) -> Gap {
+    fn gap(&self, mut clash: Clash, (from, to): (f64, f64), heard: Option<i64>) -> Option<Gap> {
+        if to <= from {
+            return None;
+        }
         // Before anybody was heard there is nothing that may have gone on.
         let heard = heard.map_or(f64::INFINITY, |hour| hour as f64);
         let mut at = from;
@@ -162,7 +166,7 @@ impl Filter {
             }
             Some(stretches.map(move |(length, clash)| (clash.rates(rates), length)))
         });
-        Gap::over(paced.flatten())
+        Some(Gap::over(paced.flatten()))
     }
 
     /// Passes the time to an hour, or part of one, not before where the belief
@@ -196,11 +200,9 @@ impl Filter {
     }
 
     fn pass_gap(&self, state: &mut FilterState, from: f64, to: f64) {
-        // Nothing moves, not by a bit, however often one stops at an hour.
-        if to <= from {
+        let Some(gap) = self.gap(state.clash, (from, to), state.heard) else {
             return;
-        }
-        let gap = self.gap(state.clash, (from, to), state.heard);
+        };
         self.pass_belief(state, &gap);
         self.dynamics.forward(state.without.parts_mut().1, &gap);
         if let Some(proven) = &mut state.proven {
@@ -208,6 +210,7 @@ impl Filter {
                 gap
             } else {
                 self.gap(proven.clash, (from, to), proven.heard)
+                    .unwrap_or(gap)
             };
             self.dynamics.forward(&mut proven.belief, &gap);
             self.dynamics.forward(proven.without.parts_mut().1, &gap);
@@ -423,7 +426,9 @@ impl Filter {
         };
         #[allow(clippy::cast_precision_loss)] // hours are exact in f64
         let gap = self.gap(clash.decayed(passed), (to, beat.hour as f64), last);
-        self.dynamics.backward(message, &gap);
+        if let Some(gap) = gap {
+            self.dynamics.backward(message, &gap);
+        }
     }
 
     /// What all of the beats say of the time that they were gathered from: a

@@ -54,12 +54,12 @@ pub(super) struct Factors {
 impl Factors {
     fn of<'a>(
         outcomes: Outcomes,
-        said: impl Iterator<Item = (&'a GroupId, &'a Vec<f64>)> + Clone,
+        mut said: impl Iterator<Item = (&'a GroupId, &'a Vec<f64>)> + Clone,
     ) -> Self {
         let mut all = sum(outcomes, said.clone().map(|(_, own)| own));
-        let (mut groups, mut others) = (Vec::new(), Vec::new());
-        for (group, own) in said.clone() {
-            groups.push(*group);
+        let groups: Vec<GroupId> = said.clone().map(|(group, _)| *group).collect();
+        let mut others = Vec::with_capacity(groups.len() * all.len());
+        for (_, own) in said.clone() {
             let at = others.len();
             others.extend_from_slice(&all);
             leave_out(&mut others[at..], own);
@@ -70,7 +70,7 @@ impl Factors {
             all,
             groups,
             others,
-            weighs: said.into_iter().any(|(_, own)| says(own)),
+            weighs: said.any(|(_, own)| says(own)),
         }
     }
 

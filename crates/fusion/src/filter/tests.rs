@@ -83,6 +83,25 @@ fn who_looks_at_the_hour_where_a_belief_stands_sees_it_to_the_bit() {
     }
 }
 
+/// A report in the slot of a tracker's silence, and a look back from it to that silence.
+#[test]
+fn what_is_said_at_one_hour_is_looked_back_upon_to_the_bit() {
+    let state = folded(&[tracked(0, 1, 0)]);
+    let later = [step(24, &[(2, independent(0.8), 1)])];
+    let beats = filter().beats(&state, 1.0, &later, 24.0);
+    let [silence, said] = &*beats else {
+        panic!("{} beats", beats.len());
+    };
+    assert_eq!((silence.hour, said.after, said.hour), (24, 24.0, 24));
+    let message = [0.1, 0.3, 0.7, 0.2, 0.11, 0.13];
+    let (mut back, mut weighed) = (message, message);
+    filter().look_back(&mut back, said, said.after, Heard::All);
+    let mut likelihoods = total(TWO, &later[0].evidence);
+    factors(&mut likelihoods);
+    multiply(&mut weighed, &likelihoods);
+    assert_eq!(back, weighed);
+}
+
 #[test]
 fn without_a_group_equals_never_having_heard_it() {
     let both = step(10, &[(0, independent(0.9), 0), (1, independent(0.7), 1)]);
